@@ -1,0 +1,134 @@
+"""What travels through the house: a batch of distinct values, their tokens, and what fusion makes of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from polymodal.core.masking import keep
+from polymodal.core.shapes import Index, Pooled, Positions, TokenMask, TokenValues, ViewMask
+
+__all__ = ["Batch", "Combine", "Refusal", "Representation", "Tokens", "Values"]
+
+Combine = Literal["single", "mean", "learned", "product"]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One value that could not be used, and why: a line of errors.jsonl."""
+
+    row: int
+    column: str
+    reason: str
+    path: str = ""
+    action: Literal["masked", "skipped"] = "masked"
+
+
+@dataclass(frozen=True)
+class Values:
+    """The distinct values of one modality (or target) in a batch, and which row holds which.
+
+    `data` maps names of parts to tensors of shape (n, ...), one entry per distinct value. `index` (batch,) points into
+    them; -1 means that the row has no such value. A value that many rows share is stored, and encoded, once.
+    """
+
+    data: Mapping[str, Tensor]
+    index: Index
+
+    @property
+    def count(self) -> int:
+        """How many distinct values there are."""
+        return len(next(iter(self.data.values())))
+
+    @property
+    def present(self) -> Tensor:
+        """(batch,) True where the row has a value."""
+        return self.index >= 0
+
+    def part(self, name: str) -> Tensor:
+        """One part laid out by row, (batch, ...). Absent rows repeat the first value: mask them with `present`."""
+        return self.data[name][self.index.clamp(min=0)]
+
+    def without(self, dropped: Tensor) -> "Values":
+        """The same values with the rows marked in `dropped` (batch,) turned absent."""
+        return replace(self, index=torch.where(dropped, -1, self.index))
+
+    def to(self, device: torch.device | str) -> "Values":
+        """The same values on another device."""
+        data = {name: part.to(device, non_blocking=True) for name, part in self.data.items()}
+        return Values(data, self.index.to(device, non_blocking=True))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows: what is known of them by modality, what is to be predicted by task, and what had to be refused.
+
+    `rows` (batch,) are row numbers in the table that the batch was made from.
+    """
+
+    inputs: Mapping[str, Values]
+    targets: Mapping[str, Values]
+    rows: Index
+    refusals: tuple[Refusal, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on another device."""
+        inputs = {name: values.to(device) for name, values in self.inputs.items()}
+        targets = {name: values.to(device) for name, values in self.targets.items()}
+        return replace(self, inputs=inputs, targets=targets, rows=self.rows.to(device))
+
+    def only(self, names: set[str] | frozenset[str]) -> "Batch":
+        """The same rows with every other modality gone dark."""
+        dark = torch.ones(len(self), dtype=torch.bool, device=self.rows.device)
+        inputs = {name: values if name in names else values.without(dark) for name, values in self.inputs.items()}
+        return replace(self, inputs=inputs)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A set of vectors for each row, `values` (rows, tokens, width), with `mask` (rows, tokens) True where one is real.
+
+    `positions` (rows, tokens, axes), where order or place matters, are in the units that the encoder states. What lies
+    under a False mask is zero.
+    """
+
+    values: TokenValues
+    mask: TokenMask
+    positions: Positions | None = None
+
+    @property
+    def present(self) -> Tensor:
+        """(rows,) True where at least one token is real."""
+        return self.mask.any(dim=1)
+
+    def gather(self, index: Index) -> "Tokens":
+        """Tokens laid out by row; rows with index -1 get a mask that is False throughout."""
+        place = index.clamp(min=0)
+        mask = self.mask[place] & (index >= 0).unsqueeze(1)
+        positions = None if self.positions is None else keep(self.positions[place], mask)
+        return Tokens(keep(self.values[place], mask), mask, positions)
+
+    @classmethod
+    def absent(cls, rows: int, width: int, like: Tensor) -> "Tokens":
+        """One masked token a row: how a modality looks that nobody in the batch has."""
+        return cls(like.new_zeros(rows, 1, width), torch.zeros(rows, 1, dtype=torch.bool, device=like.device))
+
+
+@dataclass(frozen=True)
+class Representation:
+    """What fusion hands to the tasks.
+
+    `pooled` (batch, views, width) with `view_mask` (batch, views); `combine` says how the decisions on several views
+    become one. `tokens` are the fused tokens of each modality, `unfused` the tokens before any modality saw another.
+    """
+
+    pooled: Pooled
+    view_mask: ViewMask
+    combine: Combine
+    tokens: Mapping[str, Tokens]
+    unfused: Mapping[str, Tokens]

@@ -1,0 +1,72 @@
+"""The only place where masks meet arithmetic. A mask selects; it never multiplies, so what lies under it cannot leak."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from polymodal.core.shapes import AttentionMask, KeyMask
+
+__all__ = ["attend", "keep", "masked_mean", "masked_softmax", "masked_sum"]
+
+
+def keep(values: Tensor, mask: Tensor) -> Tensor:
+    """`values` where `mask` is True, zero elsewhere. `mask` may lack trailing axes of `values`."""
+    missing = values.dim() - mask.dim()
+    wide = mask.reshape(*mask.shape, *([1] * missing))
+    return torch.where(wide, values, torch.zeros((), dtype=values.dtype, device=values.device))
+
+
+def masked_sum(values: Tensor, mask: Tensor, dim: int = 1) -> Tensor:
+    """Sum over `dim` of the selected entries; zero where none is selected."""
+    return keep(values, mask).sum(dim)
+
+
+def masked_mean(values: Tensor, mask: Tensor, dim: int = 1) -> Tensor:
+    """Mean over `dim` of the selected entries; zero where none is selected."""
+    count = mask.sum(dim).clamp(min=1)
+    total = masked_sum(values, mask, dim)
+    return total / count.reshape(*count.shape, *([1] * (total.dim() - count.dim())))
+
+
+def masked_softmax(logits: Tensor, mask: Tensor, dim: int = 1) -> Tensor:
+    """Softmax over the selected entries of `dim`; all zero where none is selected (never NaN)."""
+    lowest = torch.finfo(logits.dtype).min
+    weights = torch.softmax(torch.where(mask, logits, lowest), dim)
+    return torch.where(mask, weights, torch.zeros((), dtype=logits.dtype, device=logits.device))
+
+
+def attend(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    key_mask: KeyMask,
+    attention_mask: AttentionMask | None = None,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Scaled dot-product attention (Vaswani et al. 2017, eq. 1) that gives zeros to a query with no key to see.
+
+    queries (batch, heads, queries, width), keys and values (batch, heads, keys, width). Masks are True where attention
+    is allowed. Raises ValueError, with both shapes, where a mask does not fit.
+    """
+    batch, _, length, _ = queries.shape
+    if key_mask.shape != (batch, keys.shape[2]):
+        raise ValueError(f"key_mask must be (batch, keys) = {(batch, keys.shape[2])}, found {tuple(key_mask.shape)}")
+    if attention_mask is not None and attention_mask.shape != (length, keys.shape[2]):
+        wanted = (length, keys.shape[2])
+        raise ValueError(f"attention_mask must be (queries, keys) = {wanted}, found {tuple(attention_mask.shape)}")
+    allowed = key_mask[:, None, None, :]
+    if attention_mask is not None:
+        allowed = allowed & attention_mask
+    visible = allowed.any(dim=-1, keepdim=True)
+    # A row of the mask without any True would give NaN: such a query sees everything, and its result is not kept.
+    opened = allowed | ~visible
+    key_side = key_mask[:, None, :, None]
+    zero = torch.zeros((), dtype=keys.dtype, device=keys.device)
+    attended = F.scaled_dot_product_attention(
+        queries,
+        torch.where(key_side, keys, zero),
+        torch.where(key_side, values, zero),
+        attn_mask=opened.expand(-1, -1, length, -1),
+        dropout_p=dropout,
+    )
+    return torch.where(visible, attended, zero)

@@ -1,0 +1,58 @@
+"""What a modality must offer so that every fusion, task, balancer and report can use it without knowing its name."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Generator, Tensor, nn
+
+from polymodal.data.base import Column, DataTable
+
+__all__ = ["Budget", "Modality", "Parts"]
+
+Parts = Mapping[str, Tensor]
+"""The distinct values of a modality: names of parts to tensors (n, ...)."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How far an attacker may move one part of a modality: a ball of `radius` in `norm`, within [low, high]."""
+
+    norm: str
+    radius: float
+    low: float
+    high: float
+
+
+class Modality(ABC):
+    """One sense: how its columns are read, encoded, perturbed, corrupted and attacked.
+
+    Every option of the constructor is kept under its own name, so that a modality can be written down as plain data and
+    built again. `column` is made by the constructor and fitted later.
+    """
+
+    column: Column[Any]
+
+    @abstractmethod
+    def encoder(self, width: int) -> nn.Module:
+        """A fresh network from parts (n, ...) to Tokens of this width; the column must be fitted."""
+
+    @abstractmethod
+    def perturb(self, parts: Parts, generator: Generator) -> Parts:
+        """Training's small changes that leave the meaning alone (augmentation); may return `parts` itself."""
+
+    @abstractmethod
+    def corrupt(self, parts: Parts, rate: float, generator: Generator) -> tuple[Parts, Tensor]:
+        """Hide about `rate` of the content: the changed parts, and (n, places) True where something was hidden."""
+
+    @abstractmethod
+    def budget(self) -> dict[str, Budget]:
+        """What an attacker may change, by part; empty where no part is a differentiable input."""
+
+    @abstractmethod
+    def example(self, rows: int, seed: int) -> DataTable:
+        """A small table of this modality with plausible content and some absent values, for tests and demos.
+
+        The columns it holds are the ones that this modality reads.
+        """

@@ -1,0 +1,48 @@
+"""The model: encoders, one fusion, a head for each task. How it is trained is written elsewhere."""
+
+import copy
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from polymodal.core import Batch, Representation, Tokens, Values
+from polymodal.fusion.base import Fusion
+from polymodal.modalities.base import Modality
+from polymodal.tasks.base import Task
+
+__all__ = ["Model"]
+
+
+class Model(nn.Module):
+    """One model of several modalities for several tasks.
+
+    The columns of the modalities and tasks must be fitted. The fusion is copied, so that one description can build
+    several models.
+    """
+
+    def __init__(
+        self, modalities: Mapping[str, Modality], tasks: Mapping[str, Task], fusion: Fusion, width: int
+    ) -> None:
+        super().__init__()
+        self.modalities, self.tasks, self.width = dict(modalities), dict(tasks), width
+        self.encoders = nn.ModuleDict({name: modality.encoder(width) for name, modality in self.modalities.items()})
+        self.fusion = copy.deepcopy(fusion)
+        self.fusion.build(sorted(self.modalities), width)
+        views, combine = self.fusion.views, self.fusion.combine
+        self.heads = nn.ModuleDict({name: task.head(views, width, combine) for name, task in self.tasks.items()})
+
+    def encode(self, name: str, values: Values, batch: int) -> Tokens:
+        """The tokens of one modality, laid out by row; each distinct value is encoded once."""
+        if values.count == 0:
+            return Tokens.absent(batch, self.width, like=next(self.parameters()))
+        return self.encoders[name](values.data).gather(values.index)
+
+    def represent(self, batch: Batch) -> Representation:
+        """The fused representation of a batch."""
+        tokens = {name: self.encode(name, values, len(batch)) for name, values in batch.inputs.items()}
+        return self.fusion(tokens)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Outputs (batch, outputs) for each task."""
+        representation = self.represent(batch)
+        return {name: head(representation) for name, head in self.heads.items()}
