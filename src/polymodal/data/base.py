@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from polymodal.core import DataError, Refusal, Values, did_you_mean
+from polymodal.data.plain import Plain
 
 __all__ = ["Cells", "CellsT", "Column", "DataTable", "Rows"]
 
@@ -51,11 +51,17 @@ class DataTable:
 
     def take(self, rows: Rows) -> "DataTable":
         """The given rows as a table of its own, numbered anew."""
-        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), first_line=None)
+        return replace(
+            self, frame=self.frame.iloc[rows].reset_index(drop=True), first_line=None
+        )
 
     def place(self, row: int, column: str = "") -> str:
         """Where a row stands, as a person would look it up."""
-        line = f"{self.source}:{self.first_line + row}" if self.first_line is not None else f"{self.source}, row {row}"
+        line = (
+            f"{self.source}:{self.first_line + row}"
+            if self.first_line is not None
+            else f"{self.source}, row {row}"
+        )
         return f'{line}, column "{column}"' if column else line
 
 
@@ -98,5 +104,8 @@ class Column(ABC, Generic[CellsT]):
         """Become the column that gave this state."""
 
     @abstractmethod
-    def plain(self, cells: CellsT, rows: Rows) -> np.ndarray | sparse.csr_matrix:
-        """(n, features): what a plain scikit-learn model would be given for these rows; zeros where absent."""
+    def plain(self, cells: CellsT, rows: Rows) -> list[Plain]:
+        """What a plain scikit-learn model would be given for these rows, before any scaling or weighting.
+
+        The blocks depend on the rows' own cells alone, so that a baseline can fit its scales on training rows.
+        """
