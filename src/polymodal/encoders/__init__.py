@@ -1,1 +1,21 @@
-""""""
+"""Networks that know nothing of modalities: tensors in, tokens with a mask out.
+
+>>> import torch
+>>> from polymodal.core import Tokens
+>>> from polymodal.encoders import Pool, Transformer
+>>> words = Tokens(torch.randn(3, 7, 32), torch.arange(7) < torch.tensor([[7], [4], [0]]))
+>>> pooled = Pool(32)(Transformer(32)(words))
+>>> pooled.values.shape, pooled.mask.tolist()
+(torch.Size([3, 1, 32]), [[True], [True], [False]])
+"""
+
+from polymodal.encoders.positions import sine_cosine
+from polymodal.encoders.transformer import Pool, SelfAttention, Transformer, TransformerBlock
+
+__all__ = [
+    "Pool",
+    "SelfAttention",
+    "Transformer",
+    "TransformerBlock",
+    "sine_cosine",
+]

@@ -1,0 +1,162 @@
+"""A pre-norm transformer over tokens with a mask, and three ways to pool tokens into one."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from polymodal.core import Tokens
+from polymodal.core.masking import attend, keep, masked_mean, masked_softmax
+from polymodal.core.shapes import AttentionMask, TokenMask, TokenValues
+from polymodal.encoders.positions import sine_cosine
+
+__all__ = ["Pool", "SelfAttention", "Transformer", "TransformerBlock"]
+
+
+class SelfAttention(nn.Module):
+    """Lets every token look at the real tokens of its own row (multi-head attention, Vaswani et al. 2017).
+
+    (rows, tokens, width) → the same shape. `width` must be a multiple of `heads`.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"width must be a multiple of heads, found width {width} and {heads} heads")
+        self.heads, self.dropout = heads, dropout
+        self.project = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, values: TokenValues, mask: TokenMask, attention_mask: AttentionMask | None = None) -> Tensor:
+        """Attend within each row; a row without a real token gives `out`'s bias, for the caller to mask."""
+        split = self.project(values).unflatten(-1, (3, self.heads, -1))
+        queries, keys, read = split.permute(2, 0, 3, 1, 4).unbind(0)
+        seen = attend(queries, keys, read, mask, attention_mask, self.dropout if self.training else 0.0)
+        joined: Tensor = self.out(seen.transpose(1, 2).flatten(-2))
+        return joined
+
+
+class Residual(nn.Module):
+    """Adds a scaled change to the stream, and in training now and then leaves it out for a whole row.
+
+    LayerScale (Touvron et al. 2021, eq. 2) and stochastic depth (Huang et al. 2016, eq. 2).
+    """
+
+    def __init__(self, width: int, scale: float, skipped: float) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((width,), scale))
+        self.skipped = skipped
+
+    def forward(self, stream: Tensor, change: Tensor) -> Tensor:
+        """stream + scale · change."""
+        change = change * self.scale
+        if self.training and self.skipped > 0.0:
+            kept = torch.rand(len(change), device=change.device) >= self.skipped
+            change = keep(change / (1.0 - self.skipped), kept)
+        return stream + change
+
+
+class TransformerBlock(nn.Module):
+    """One layer: attention, then a small net on each token, each behind a norm (pre-norm, Xiong et al. 2020)."""
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        expansion: int = 4,
+        dropout: float = 0.1,
+        skipped: float = 0.0,
+        scale: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = SelfAttention(width, heads, dropout)
+        self.attention_residual = Residual(width, scale, skipped)
+        self.feed_norm = nn.LayerNorm(width)
+        self.feed = nn.Sequential(
+            nn.Linear(width, expansion * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(expansion * width, width)
+        )
+        self.feed_residual = Residual(width, scale, skipped)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, values: TokenValues, mask: TokenMask, attention_mask: AttentionMask | None = None) -> Tensor:
+        """(rows, tokens, width) → the same shape."""
+        change = self.attention(self.attention_norm(values), mask, attention_mask)
+        values = self.attention_residual(values, self.dropout(change))
+        changed: Tensor = self.feed_residual(values, self.dropout(self.feed(self.feed_norm(values))))
+        return changed
+
+
+class Transformer(nn.Module):
+    """Tokens that have looked at each other: any number of them, padding never seen.
+
+    Where tokens carry positions, these are added as sines and cosines before the first layer (`place=False` leaves them
+    out). `causal` lets a token see only itself and the ones before it. `skipped` is the rate of stochastic depth in the
+    last layer; it grows from zero in the first.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        layers: int = 2,
+        heads: int = 4,
+        expansion: int = 4,
+        dropout: float = 0.1,
+        skipped: float = 0.0,
+        causal: bool = False,
+        place: bool = True,
+    ) -> None:
+        super().__init__()
+        self.width, self.causal, self.place = width, causal, place
+        rates = [skipped * layer / max(layers - 1, 1) for layer in range(layers)]
+        self.blocks = nn.ModuleList(TransformerBlock(width, heads, expansion, dropout, rate) for rate in rates)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        """The same tokens, each changed by the others of its row."""
+        values = keep(tokens.values, tokens.mask)
+        if self.place and tokens.positions is not None:
+            values = values + sine_cosine(tokens.positions.to(values.dtype), self.width)
+        length = values.shape[1]
+        order = torch.ones(length, length, dtype=torch.bool, device=values.device).tril() if self.causal else None
+        for block in self.blocks:
+            values = block(values, tokens.mask, order)
+        return Tokens(keep(self.norm(values), tokens.mask), tokens.mask, tokens.positions)
+
+
+class Pool(nn.Module):
+    """Turns the tokens of each row into one: their mean, a class token that gathers them, or a learned weighting.
+
+    `class` needs `open` to be called before the layers that fill the class token. A row without a real token has a mask
+    that is False.
+    """
+
+    def __init__(self, width: int, how: Literal["mean", "class", "attention"] = "mean") -> None:
+        super().__init__()
+        self.how = how
+        self.token = nn.Parameter(torch.randn(width) * 0.02) if how == "class" else None
+        self.score = nn.Linear(width, 1) if how == "attention" else None
+
+    def open(self, tokens: Tokens) -> Tokens:
+        """Put the class token, at position zero, before the others; the same tokens where none is used."""
+        if self.token is None:
+            return tokens
+        first = tokens.present.unsqueeze(1)
+        head = keep(self.token.to(tokens.values.dtype).expand(len(first), 1, -1), first)
+        places = tokens.positions
+        if places is not None:
+            places = torch.cat([places.new_zeros(len(first), 1, places.shape[-1]), places], dim=1)
+        return Tokens(torch.cat([head, tokens.values], dim=1), torch.cat([first, tokens.mask], dim=1), places)
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        """(rows, tokens, width) → (rows, 1, width), without positions."""
+        mask = tokens.present.unsqueeze(1)
+        if self.how == "class":
+            pooled = tokens.values[:, 0]
+        elif self.score is None:
+            pooled = masked_mean(tokens.values, tokens.mask)
+        else:
+            values = keep(tokens.values, tokens.mask)
+            weights = masked_softmax(self.score(values).squeeze(-1), tokens.mask)
+            pooled = torch.einsum("rt,rtw->rw", weights, values)
+        return Tokens(keep(pooled.unsqueeze(1), mask), mask)
