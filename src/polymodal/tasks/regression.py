@@ -1,0 +1,53 @@
+"""How much."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from polymodal.core import Combine
+from polymodal.core.shapes import Outputs
+from polymodal.tasks import metrics as measures
+from polymodal.tasks.base import Decoded, Head, Task
+from polymodal.tasks.targets import NumberColumn
+
+__all__ = ["Regression"]
+
+
+class Regression(Task):
+    """A number, predicted in its own unit and trained in units of its spread among the training rows.
+
+    `loss` is "squared", "absolute", or "huber" (Huber 1964, squared within one standard deviation, absolute beyond).
+    """
+
+    headline = "r2"
+
+    def __init__(
+        self, target: str, loss: Literal["squared", "absolute", "huber"] = "squared", weight: float = 1.0
+    ) -> None:
+        self.target, self.loss, self.weight = target, loss, weight
+        self.column = NumberColumn(target)
+
+    def head(self, views: int, width: int, combine: Combine) -> nn.Module:
+        """One number, starting from the training mean."""
+        return Head(views, width, torch.zeros(1), combine)
+
+    def losses(self, outputs: Outputs, target: Tensor) -> Tensor:
+        """(n,) loss in squared (or absolute) standard deviations of the training target."""
+        scaled = ((target - self.column.mean) / self.column.spread).to(outputs.dtype)
+        measure = {"squared": F.mse_loss, "absolute": F.l1_loss, "huber": F.huber_loss}[self.loss]
+        return measure(outputs[:, 0], scaled, reduction="none")
+
+    def decode(self, outputs: Outputs) -> Decoded:
+        """Numbers in the unit of the target."""
+        return Decoded(outputs[:, 0].double().cpu().numpy() * self.column.spread + self.column.mean)
+
+    def truth(self, target: Tensor) -> np.ndarray:
+        """The numbers themselves."""
+        return target.double().cpu().numpy()
+
+    def metrics(self, decoded: Decoded, truth: np.ndarray) -> dict[str, float]:
+        """mse, mae, rmse, r2, pearson, spearman."""
+        return measures.regression(truth, decoded.prediction)

@@ -1,0 +1,168 @@
+"""Target columns: labels, several labels at once, and numbers. A row without a target is unlabelled, never invented."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from polymodal.core import DataError, Refusal, Values
+from polymodal.data.base import Cells, Column, DataTable, Rows
+from polymodal.data.kinds import Kind, absent, infer_kind, parse_labels, parse_numbers
+
+__all__ = ["LabelColumn", "NumberColumn", "TargetCells", "balanced_weights", "collate_targets"]
+
+
+@dataclass(frozen=True)
+class TargetCells(Cells):
+    """`values` (rows,) class numbers (int64) or numbers (float64); what stands where `present` is False is unused."""
+
+    values: np.ndarray
+
+
+def collate_targets(cells: TargetCells, rows: Rows) -> Values:
+    """The targets of these rows under the name "target"; index -1 where a row is unlabelled."""
+    present = torch.from_numpy(cells.present[rows])
+    target = torch.from_numpy(cells.values[rows])
+    return Values({"target": target}, torch.where(present, torch.arange(len(rows)), -1))
+
+
+class LabelColumn(Column[TargetCells]):
+    """Class labels as strings in the user's own spelling, numbered in `classes` (numbers by size, else by letter).
+
+    `order` gives the classes and their order beforehand; `last` moves one label to the end; `exactly` says how many
+    classes there must be.
+    """
+
+    def __init__(
+        self, target: str, order: Sequence[str] | None = None, last: str | None = None, exactly: int | None = None
+    ) -> None:
+        self.target, self.order = target, None if order is None else [str(label) for label in order]
+        self.last, self.exactly = last, exactly
+        self.classes: list[str] = []
+        self.counts: list[int] = []
+
+    def fit(self, table: DataTable, rows: Rows) -> None:
+        """Learn the classes and how often each occurs."""
+        labels = parse_labels(table.column(self.target).iloc[rows], table.missing)
+        seen, counts = np.unique([label for label in labels if label is not None], return_counts=True)
+        self.classes = self.order if self.order is not None else sorted(map(str, seen), key=_by_size_then_letter)
+        if self.last in self.classes:
+            self.classes.append(self.classes.pop(self.classes.index(self.last)))
+        self._check(table)
+        many = dict(zip(map(str, seen), map(int, counts), strict=True))
+        self.counts = [many.get(name, 0) for name in self.classes]
+
+    def _check(self, table: DataTable) -> None:
+        fits = len(self.classes) == self.exactly if self.exactly else len(self.classes) >= 2
+        if fits and (self.last is None or self.last in self.classes):
+            return
+        shown = ", ".join(self.classes[:8]) + (", …" if len(self.classes) > 8 else "")
+        raise DataError(
+            "one-class" if len(self.classes) < 2 else "wrong-classes",
+            where=f'{table.source}, column "{self.target}"',
+            expected=f"{f'exactly {self.exactly}' if self.exactly else 'at least two'} classes among the training rows"
+            + (f', one of them "{self.last}"' if self.last is not None else ""),
+            found=f"{len(self.classes)}: {shown or 'no label at all'}",
+            remedy="check the split and the type of this task, or take the task out",
+        )
+
+    def read(self, table: DataTable) -> TargetCells:
+        """Class numbers; a label that training never saw is refused and the row is unlabelled."""
+        labels = pd.Series(parse_labels(table.column(self.target), table.missing), dtype=object)
+        numbers = labels.map({name: place for place, name in enumerate(self.classes)})
+        strange = labels.notna() & numbers.isna()
+        refusals = [
+            Refusal(int(row), self.target, f'label "{labels[row]}" does not occur among the training rows')
+            for row in np.flatnonzero(strange)
+        ]
+        values = numbers.fillna(0).to_numpy(dtype=np.int64)
+        return TargetCells(numbers.notna().to_numpy(), values, refusals=refusals)
+
+    def collate(self, cells: TargetCells, rows: Rows) -> tuple[Values, list[Refusal]]:
+        """Targets (n,) of these rows under the name "target"."""
+        return collate_targets(cells, rows), []
+
+    def plain(self, cells: TargetCells, rows: Rows) -> np.ndarray:
+        """(n, 1) the target itself."""
+        return cells.values[rows].astype(np.float64).reshape(-1, 1)
+
+    def state(self) -> dict[str, Any]:
+        """Classes and their counts among the training rows."""
+        return {"classes": self.classes, "counts": self.counts}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take classes and counts over."""
+        self.classes, self.counts = list(state["classes"]), list(state["counts"])
+
+
+class NumberColumn(Column[TargetCells]):
+    """A number to predict; knows the mean and spread of the training rows."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.mean, self.spread = 0.0, 1.0
+        self.kind: Kind | None = None
+
+    def fit(self, table: DataTable, rows: Rows) -> None:
+        """Learn how numbers are written here, their mean and their standard deviation."""
+        part = table.column(self.target).iloc[rows]
+        self.kind = infer_kind(part, table.missing)
+        numbers, _ = parse_numbers(part, self.kind, table.missing)
+        known = numbers[np.isfinite(numbers)]
+        if len(known) < 2 or known.std() == 0:
+            raise DataError(
+                "constant-target",
+                where=f'{table.source}, column "{self.target}"',
+                expected="numbers that differ among the training rows",
+                found="no number at all" if len(known) == 0 else f"only the value {known[0]:g}",
+                remedy="check the column, or declare the task as multiclass if its values are names",
+            )
+        self.mean, self.spread = float(known.mean()), float(known.std())
+
+    def read(self, table: DataTable) -> TargetCells:
+        """Numbers; what cannot be read as a finite number is refused and the row is unlabelled."""
+        if self.kind is None:
+            raise RuntimeError("fit or restore this column before reading")
+        series = table.column(self.target)
+        numbers, _ = parse_numbers(series, self.kind, table.missing)
+        known = np.isfinite(numbers)
+        strange = np.flatnonzero(~known & ~absent(series, table.missing))
+        refusals = [
+            Refusal(int(row), self.target, f'"{series.iloc[row]}" is not a finite number')
+            for row in strange
+        ]
+        return TargetCells(known, np.where(known, numbers, self.mean), refusals=refusals)
+
+    def collate(self, cells: TargetCells, rows: Rows) -> tuple[Values, list[Refusal]]:
+        """Targets (n,) of these rows under the name "target"."""
+        return collate_targets(cells, rows), []
+
+    def plain(self, cells: TargetCells, rows: Rows) -> np.ndarray:
+        """(n, 1) the target itself."""
+        return cells.values[rows].astype(np.float64).reshape(-1, 1)
+
+    def state(self) -> dict[str, Any]:
+        """Mean, spread and the way numbers are written."""
+        return {"mean": self.mean, "spread": self.spread, "kind": None if self.kind is None else self.kind.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take mean, spread and way of writing over."""
+        self.mean, self.spread = float(state["mean"]), float(state["spread"])
+        self.kind = None if state["kind"] is None else Kind.restore(state["kind"])
+
+
+def balanced_weights(counts: Sequence[int], like: Tensor) -> Tensor:
+    """(classes,) weights that make every class count alike and leave the mean weight of the training rows at 1."""
+    frequency = torch.tensor(counts, dtype=like.dtype, device=like.device).clamp(min=1)
+    return frequency.sum() / (len(counts) * frequency)
+
+
+def _by_size_then_letter(label: str) -> tuple[int, float, str]:
+    try:
+        return (0, float(label), label)
+    except ValueError:
+        return (1, 0.0, label)
