@@ -13,6 +13,7 @@ from polymodal.core.masking import masked_mean
 from polymodal.core.shapes import Outputs
 from polymodal.data.base import Column, DataTable, Rows
 from polymodal.data.kinds import absent
+from polymodal.data.plain import Plain
 from polymodal.tasks import metrics as measures
 from polymodal.tasks.base import Decoded, Head, Task
 from polymodal.tasks.targets import TargetCells, collate_targets
@@ -102,9 +103,9 @@ class TagsColumn(Column[TargetCells]):
         """Targets (n, labels) of these rows under the name "target"."""
         return collate_targets(cells, rows), []
 
-    def plain(self, cells: TargetCells, rows: Rows) -> np.ndarray:
-        """(n, labels) the target itself."""
-        return cells.values[rows].astype(np.float64)
+    def plain(self, cells: TargetCells, rows: Rows) -> list[Plain]:
+        """Nothing: a target is never a feature."""
+        return []
 
     def state(self) -> dict[str, Any]:
         """Labels and their shares among the training rows."""

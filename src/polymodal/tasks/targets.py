@@ -12,6 +12,7 @@ from torch import Tensor
 from polymodal.core import DataError, Refusal, Values
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.kinds import Kind, absent, infer_kind, parse_labels, parse_numbers
+from polymodal.data.plain import Plain
 
 __all__ = ["LabelColumn", "NumberColumn", "TargetCells", "balanced_weights", "collate_targets"]
 
@@ -86,9 +87,9 @@ class LabelColumn(Column[TargetCells]):
         """Targets (n,) of these rows under the name "target"."""
         return collate_targets(cells, rows), []
 
-    def plain(self, cells: TargetCells, rows: Rows) -> np.ndarray:
-        """(n, 1) the target itself."""
-        return cells.values[rows].astype(np.float64).reshape(-1, 1)
+    def plain(self, cells: TargetCells, rows: Rows) -> list[Plain]:
+        """Nothing: a target is never a feature."""
+        return []
 
     def state(self) -> dict[str, Any]:
         """Classes and their counts among the training rows."""
@@ -141,9 +142,9 @@ class NumberColumn(Column[TargetCells]):
         """Targets (n,) of these rows under the name "target"."""
         return collate_targets(cells, rows), []
 
-    def plain(self, cells: TargetCells, rows: Rows) -> np.ndarray:
-        """(n, 1) the target itself."""
-        return cells.values[rows].astype(np.float64).reshape(-1, 1)
+    def plain(self, cells: TargetCells, rows: Rows) -> list[Plain]:
+        """Nothing: a target is never a feature."""
+        return []
 
     def state(self) -> dict[str, Any]:
         """Mean, spread and the way numbers are written."""

@@ -1,0 +1,70 @@
+"""Modalities talk to each other only through a few shared tokens."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from polymodal.core import Combine, Representation, Tokens
+from polymodal.core.masking import keep, masked_mean
+from polymodal.encoders.transformer import TransformerBlock
+from polymodal.fusion.base import Fusion
+from polymodal.fusion.early import mark_tokens
+
+__all__ = ["Bottleneck"]
+
+
+class Bottleneck(Fusion):
+    """Attention bottlenecks (Nagrani et al. 2021, eqs. 8 and 9): in each layer a modality reads its own tokens and a few
+    shared ones; what the modalities wrote into the shared tokens is averaged over those that are there.
+
+    One view: the mean of the last shared tokens. The cost grows with the tokens of each modality alone.
+    """
+
+    combine: Combine = "single"
+
+    def __init__(self, layers: int = 2, bottlenecks: int = 4, heads: int = 4, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.layers, self.bottlenecks, self.heads, self.dropout = layers, bottlenecks, heads, dropout
+
+    def build(self, names: Sequence[str], width: int) -> None:
+        """Shared tokens, a mark for each modality, and a block for each modality and layer."""
+        self.names, self.width = sorted(names), width
+        self.shared = nn.Parameter(torch.randn(self.bottlenecks, width) * 0.02)
+        self.marks = nn.Parameter(torch.randn(len(self.names), width) * 0.02)
+        self.blocks = nn.ModuleList(
+            nn.ModuleDict({name: TransformerBlock(width, self.heads, dropout=self.dropout) for name in self.names})
+            for _ in range(self.layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    @property
+    def views(self) -> int:
+        """One."""
+        return 1
+
+    def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
+        """Alternate between reading within a modality and averaging what was written into the shared tokens."""
+        given = [name for name in self.names if name in tokens]
+        parts = {name: mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given}
+        present = torch.stack([parts[name].present for name in given], dim=1)
+        values = {name: parts[name].values for name in given}
+        shared = self.shared.expand(len(present), -1, -1)
+        for layer in self.blocks:
+            written = []
+            for name in given:
+                values[name], wrote = self._read(layer[name], values[name], parts[name].mask, shared)
+                written.append(wrote)
+            shared = masked_mean(torch.stack(written, dim=1), present)
+        pooled = masked_mean(self.norm(shared), torch.ones_like(shared[..., 0], dtype=torch.bool)).unsqueeze(1)
+        fused = {
+            name: Tokens(keep(self.norm(values[name]), parts[name].mask), parts[name].mask, parts[name].positions)
+            for name in given
+        }
+        return Representation(pooled, present.any(1, keepdim=True), "single", fused, tokens)
+
+    def _read(self, block: nn.Module, own: Tensor, mask: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
+        """One block over a modality's own tokens and the shared ones: what became of each."""
+        opened = mask.new_ones(len(mask), shared.shape[1])
+        read = block(torch.cat([shared, own], dim=1), torch.cat([opened, mask], dim=1))
+        return keep(read[:, shared.shape[1] :], mask), read[:, : shared.shape[1]]

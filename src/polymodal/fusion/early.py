@@ -1,0 +1,58 @@
+"""All tokens of all modalities look at each other from the start."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+from polymodal.core import Combine, Representation, Tokens
+from polymodal.core.masking import keep, masked_mean
+from polymodal.encoders.positions import sine_cosine
+from polymodal.encoders.transformer import Transformer
+from polymodal.fusion.base import Fusion
+
+__all__ = ["Early"]
+
+
+class Early(Fusion):
+    """Join the tokens of what is there into one sequence, each marked with its modality, and let a transformer read it.
+
+    One view: the mean of the fused tokens. The cost grows with the square of the number of tokens.
+    """
+
+    combine: Combine = "single"
+
+    def __init__(self, layers: int = 2, heads: int = 4, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.layers, self.heads, self.dropout = layers, heads, dropout
+
+    def build(self, names: Sequence[str], width: int) -> None:
+        """A mark for each modality and one transformer."""
+        self.names, self.width = sorted(names), width
+        self.marks = nn.Parameter(torch.randn(len(self.names), width) * 0.02)
+        self.transformer = Transformer(width, self.layers, self.heads, dropout=self.dropout, place=False)
+
+    @property
+    def views(self) -> int:
+        """One."""
+        return 1
+
+    def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
+        """Concatenate, read, and hand each modality its own tokens back."""
+        given = [name for name in self.names if name in tokens]
+        marked = [mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given]
+        joined = Tokens(torch.cat([part.values for part in marked], 1), torch.cat([part.mask for part in marked], 1))
+        fused = self.transformer(joined)
+        lengths = [part.values.shape[1] for part in marked]
+        values, masks = fused.values.split(lengths, 1), fused.mask.split(lengths, 1)
+        parts = {name: Tokens(values[k], masks[k], tokens[name].positions) for k, name in enumerate(given)}
+        pooled = masked_mean(fused.values, fused.mask).unsqueeze(1)
+        return Representation(pooled, fused.present.unsqueeze(1), "single", parts, tokens)
+
+
+def mark_tokens(tokens: Tokens, mark: torch.Tensor) -> Tokens:
+    """Tokens that carry the mark of their modality (width,) and, as sines and cosines, their positions."""
+    values = tokens.values + mark
+    if tokens.positions is not None:
+        values = values + sine_cosine(tokens.positions.to(values.dtype), values.shape[-1])
+    return Tokens(keep(values, tokens.mask), tokens.mask, tokens.positions)
