@@ -1,0 +1,232 @@
+"""How good predictions are, by the usual names; one that is undefined here (a single class, say) is left out.
+
+Each metric is written once, for rows that count `weights` (draws, n) times, and gives (draws,) values: with weights of 1
+it is the metric, with the counts of resampled rows it is a bootstrap. scikit-learn, which gives the same numbers one
+draw at a time, is the reference in the tests.
+
+>>> truth, probabilities = ["no", "yes", "yes"], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]
+>>> round(classification(truth, probabilities, ["no", "yes"])["accuracy"], 3)
+0.667
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from polymodal.tasks.weighted import (
+    agreement,
+    area_under_roc,
+    average_precision,
+    calibration_error,
+    class_scores,
+    correlation,
+    mean,
+    mean_of_defined,
+    rank_correlation,
+    spread_explained,
+)
+
+__all__ = [
+    "LOWER_IS_BETTER",
+    "Answers",
+    "c_index",
+    "classification",
+    "measure",
+    "multilabel",
+    "ordinal",
+    "regression",
+]
+
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece", "mse", "mae", "rmse", "abs_rel", "median_rank"})
+"""Metrics that are errors; of all others, more is better."""
+
+SMALLEST = 1e-15
+"""The least probability that a logarithm is taken of."""
+
+Draws = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was predicted beside what is true, for the labelled rows of one task.
+
+    `kind` is "classes" (labels), "ordered" (labels in the order of `classes`), "labels" (each class true or not; truth
+    and prediction (n, classes) booleans) or "numbers". `probabilities` (n, classes) go with all but numbers.
+    """
+
+    kind: Literal["classes", "ordered", "labels", "numbers"]
+    truth: np.ndarray
+    prediction: np.ndarray
+    probabilities: np.ndarray | None = None
+    classes: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def take(self, rows: np.ndarray) -> "Answers":
+        """The same for some of the rows."""
+        probabilities = None if self.probabilities is None else self.probabilities[rows]
+        return Answers(self.kind, self.truth[rows], self.prediction[rows], probabilities, self.classes)
+
+
+def classification(
+    truth: ArrayLike, probabilities: ArrayLike, classes: Sequence[str], prediction: ArrayLike | None = None
+) -> dict[str, float]:
+    """How well labels are told apart: accuracy, balanced_accuracy, macro_f1, auroc, auprc, log_loss, brier, ece.
+
+    `probabilities` (n, classes) stand in the order of `classes`; of two classes the last is the positive one. The
+    prediction is the most probable class unless given. With more than two classes auroc and auprc are means over each
+    class against the rest, for those classes that have rows on both sides; brier is the sum over classes (Brier 1950).
+    ece has 15 equal bins of the top probability (Guo et al. 2017).
+    """
+    chances = np.asarray(probabilities, dtype=np.float64).reshape(-1, len(classes))
+    top = np.asarray(classes, dtype=object)[chances.argmax(1)] if prediction is None else prediction
+    return _single(Answers("classes", _labels(truth), _labels(top), chances, classes))
+
+
+def ordinal(
+    truth: ArrayLike, prediction: ArrayLike, classes: Sequence[str], probabilities: ArrayLike | None = None
+) -> dict[str, float]:
+    """How well ordered labels are met: qwk, mae (in steps), spearman, accuracy, balanced_accuracy, macro_f1.
+
+    qwk is Cohen's kappa with quadratic weights (Cohen 1968). Given probabilities, log_loss, brier and ece come with it.
+    """
+    chances = None if probabilities is None else np.asarray(probabilities, dtype=np.float64)
+    return _single(Answers("ordered", _labels(truth), _labels(prediction), chances, classes))
+
+
+def multilabel(
+    truth: ArrayLike, probabilities: ArrayLike, classes: Sequence[str], prediction: ArrayLike | None = None
+) -> dict[str, float]:
+    """How well several labels at once are met: macro_f1, auroc, auprc (means over labels), accuracy, exact_match …
+
+    `truth` (n, classes) is True where a label holds. A label is predicted from a probability of .5 on unless
+    `prediction` is given. accuracy, log_loss, brier and ece are taken over all (row, label) pairs.
+    """
+    chances = np.asarray(probabilities, dtype=np.float64).reshape(-1, len(classes))
+    chosen = chances >= 0.5 if prediction is None else np.asarray(prediction, dtype=bool)
+    return _single(Answers("labels", np.asarray(truth, dtype=bool), chosen, chances, classes))
+
+
+def regression(truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
+    """How well numbers are met: mse, mae, rmse, r2, pearson, spearman."""
+    known, guess = np.asarray(truth, dtype=np.float64).ravel(), np.asarray(prediction, dtype=np.float64).ravel()
+    return _single(Answers("numbers", known, guess))
+
+
+def c_index(truth: ArrayLike, prediction: ArrayLike, observed: ArrayLike | None = None) -> float | None:
+    """How often the larger of two true values also has the larger prediction (Harrell et al. 1982); ties count half.
+
+    `observed` (n,) is False where only a lower bound of the truth is known (censoring): a pair counts where the smaller
+    truth was observed. None where no pair can be compared.
+    """
+    known, guess = np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
+    seen = np.ones(len(known), dtype=bool) if observed is None else np.asarray(observed, dtype=bool)
+    pairs = concordant = 0.0
+    for row in np.flatnonzero(seen):
+        later = (known > known[row]) | ((known == known[row]) & ~seen)
+        pairs += later.sum()
+        concordant += (guess[later] > guess[row]).sum() + 0.5 * (guess[later] == guess[row]).sum()
+    return None if pairs == 0 else float(concordant / pairs)
+
+
+def measure(answers: Answers, weights: np.ndarray | None = None) -> Draws:
+    """Every metric of these answers, (draws,) each, with rows counted by `weights` (draws, n); NaN where undefined."""
+    weights = np.ones((1, len(answers))) if weights is None else weights
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _MEASURES[answers.kind](answers, weights)
+
+
+def _single(answers: Answers) -> dict[str, float]:
+    if len(answers) == 0:
+        return {}
+    found = {name: float(values[0]) for name, values in measure(answers).items()}
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def _classes(answers: Answers, weights: np.ndarray) -> Draws:
+    truth, chosen = _numbers(answers.truth, answers.classes), _numbers(answers.prediction, answers.classes)
+    made = class_scores(truth, chosen, len(answers.classes), weights)
+    if answers.probabilities is None:
+        return made
+    held = truth[:, None] == np.arange(len(answers.classes))
+    first = len(answers.classes) - 1 if len(answers.classes) == 2 else 0
+    made |= _ranking(held[:, first:], answers.probabilities[:, first:], weights)
+    return made | _calibration(truth, answers.probabilities, weights)
+
+
+def _ordered(answers: Answers, weights: np.ndarray) -> Draws:
+    truth, chosen = _numbers(answers.truth, answers.classes), _numbers(answers.prediction, answers.classes)
+    made = {
+        "qwk": agreement(truth, chosen, len(answers.classes), weights),
+        "mae": mean(np.abs(truth - chosen), weights),
+        "spearman": rank_correlation(truth, chosen, weights),
+    }
+    made |= class_scores(truth, chosen, len(answers.classes), weights)
+    return made if answers.probabilities is None else made | _calibration(truth, answers.probabilities, weights)
+
+
+def _multilabel(answers: Answers, weights: np.ndarray) -> Draws:
+    truth, chosen, chances = answers.truth.astype(bool), answers.prediction.astype(bool), answers.probabilities
+    right = truth == chosen
+    hits, wrong = weights @ (truth & chosen), weights @ (~right)
+    made = {
+        "macro_f1": mean_of_defined(2 * hits / (2 * hits + wrong)),
+        "accuracy": mean(right.mean(1), weights),
+        "exact_match": mean(right.all(1), weights),
+    }
+    if chances is None:
+        return made
+    made |= _ranking(truth, chances, weights)
+    held = np.clip(np.where(truth, chances, 1 - chances), SMALLEST, 1)
+    made["log_loss"] = mean(-np.log(held).mean(1), weights)
+    made["brier"] = mean(((chances - truth) ** 2).mean(1), weights)
+    each = np.repeat(weights, chances.shape[1], axis=1)
+    made["ece"] = calibration_error(chances.ravel(), truth.ravel(), each)
+    return made
+
+
+def _regression(answers: Answers, weights: np.ndarray) -> Draws:
+    truth, guess = answers.truth.astype(np.float64), answers.prediction.astype(np.float64)
+    squared = mean((truth - guess) ** 2, weights)
+    return {
+        "mse": squared,
+        "mae": mean(np.abs(truth - guess), weights),
+        "rmse": np.sqrt(squared),
+        "r2": spread_explained(truth, guess, weights),
+        "pearson": correlation(truth, guess, weights),
+        "spearman": rank_correlation(truth, guess, weights),
+    }
+
+
+def _ranking(held: np.ndarray, chances: np.ndarray, weights: np.ndarray) -> Draws:
+    columns = range(held.shape[1])
+    areas = np.stack([area_under_roc(held[:, at], chances[:, at], weights) for at in columns], axis=1)
+    precisions = np.stack([average_precision(held[:, at], chances[:, at], weights) for at in columns], axis=1)
+    return {"auroc": mean_of_defined(areas), "auprc": mean_of_defined(precisions)}
+
+
+def _calibration(truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> Draws:
+    chances = probabilities / probabilities.sum(1, keepdims=True)
+    held = truth[:, None] == np.arange(chances.shape[1])
+    halves = 2 if chances.shape[1] == 2 else 1  # of two classes, the error of one is counted, as scikit-learn does
+    return {
+        "log_loss": mean(-np.log(np.clip((chances * held).sum(1), SMALLEST, 1)), weights),
+        "brier": mean(((chances - held) ** 2).sum(1) / halves, weights),
+        "ece": calibration_error(chances.max(1), chances.argmax(1) == truth, weights),
+    }
+
+
+def _labels(values: ArrayLike) -> np.ndarray:
+    return np.asarray(values, dtype=object).ravel()
+
+
+def _numbers(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    places: Mapping[str, int] = {name: place for place, name in enumerate(classes)}
+    return np.array([places.get(label, -1) for label in labels], dtype=np.int64)
+
+
+_MEASURES = {"classes": _classes, "ordered": _ordered, "labels": _multilabel, "numbers": _regression}

@@ -1,0 +1,126 @@
+"""Metrics of weighted rows, for many sets of weights at once: `weights` (draws, n) in, (draws,) values out."""
+
+import numpy as np
+
+__all__ = [
+    "agreement",
+    "area_under_roc",
+    "average_precision",
+    "calibration_error",
+    "class_scores",
+    "correlation",
+    "mean",
+    "mean_of_defined",
+    "rank_correlation",
+    "spread_explained",
+]
+
+BINS = 15
+"""Bins of the calibration error, as in Guo et al. 2017."""
+
+
+def mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The mean of `values` (n,)."""
+    return weights @ np.asarray(values, dtype=np.float64) / weights.sum(1)
+
+
+def mean_of_defined(values: np.ndarray) -> np.ndarray:
+    """The mean over the last axis of what is not NaN; NaN where all of it is."""
+    known = np.isfinite(values)
+    return np.where(known, values, 0).sum(-1) / np.where(known.any(-1), known.sum(-1), np.nan)
+
+
+def class_scores(truth: np.ndarray, chosen: np.ndarray, classes: int, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """accuracy, balanced_accuracy (mean recall of the classes that occur) and macro_f1 of class numbers (n,)."""
+    every = np.arange(classes)
+    held, guessed = truth[:, None] == every, chosen[:, None] == every
+    hits = weights @ (held & guessed)
+    of_truth, of_guess = weights @ held, weights @ guessed
+    return {
+        "accuracy": mean(truth == chosen, weights),
+        "balanced_accuracy": mean_of_defined(hits / of_truth),
+        "macro_f1": mean_of_defined(2 * hits / (of_truth + of_guess)),
+    }
+
+
+def agreement(truth: np.ndarray, chosen: np.ndarray, classes: int, weights: np.ndarray) -> np.ndarray:
+    """Cohen's kappa with quadratic weights (Cohen 1968): 1 - squared disagreement / that expected by chance.
+
+    The expected squared distance of two independent class numbers follows from their moments.
+    """
+    a, b = truth.astype(np.float64), chosen.astype(np.float64)
+    found = mean((a - b) ** 2, weights)
+    expected = mean(a**2, weights) + mean(b**2, weights) - 2 * mean(a, weights) * mean(b, weights)
+    # Below this the classes do not vary, and what is left is rounding.
+    return np.where(expected > 1e-9 * classes**2, 1 - found / expected, np.nan)
+
+
+def area_under_roc(held: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The chance that a positive scores above a negative, ties counting half (Mann and Whitney 1947)."""
+    positive, negative = _by_score(held, score, weights)
+    below = np.cumsum(negative, axis=1) - negative / 2
+    return (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
+
+
+def average_precision(held: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The mean precision over the positives, each at its own score: the area under the precision-recall steps."""
+    positive, negative = _by_score(held, -score, weights)
+    hits = np.cumsum(positive, axis=1)
+    precision = hits / np.maximum(hits + np.cumsum(negative, axis=1), 1e-300)
+    return (positive * precision).sum(1) / positive.sum(1)
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The mean distance of confidence from hit rate, over equal bins of confidence (Guo et al. 2017, eq. 3)."""
+    place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    gap = (confidence - right)[:, None] * (place[:, None] == np.arange(BINS))
+    return np.abs(weights @ gap).sum(1) / weights.sum(1)
+
+
+def correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Pearson's r; `a` and `b` are (n,) or (draws, n)."""
+    total = weights.sum(1, keepdims=True)
+    a, b = np.atleast_2d(a).astype(np.float64), np.atleast_2d(b).astype(np.float64)
+    a = a - (weights * a).sum(1, keepdims=True) / total
+    b = b - (weights * b).sum(1, keepdims=True) / total
+    spread = np.sqrt((weights * a * a).sum(1) * (weights * b * b).sum(1))
+    return np.where(spread > 1e-300, np.clip((weights * a * b).sum(1) / spread, -1, 1), np.nan)
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Spearman's rho: Pearson's r of the ranks, tied values sharing their mean rank."""
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return np.full(len(weights), np.nan)
+    return correlation(_ranks(a, weights), _ranks(b, weights), weights)
+
+
+def spread_explained(truth: np.ndarray, guess: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """R²: 1 - squared error / squared distance of the truth from its own mean."""
+    centre = truth - truth.mean()
+    spread = mean(centre**2, weights) - mean(centre, weights) ** 2
+    small = 1e-12 * max(float((centre**2).max(initial=0.0)), 1e-300)
+    return np.where(spread > small, 1 - mean((truth - guess) ** 2, weights) / spread, np.nan)
+
+
+def _by_score(held: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(draws, distinct scores) weights of the positives and of the negatives, by rising score."""
+    order = np.argsort(score, kind="stable")
+    starts = _starts(score[order])
+    ordered = weights[:, order]
+    whole = np.add.reduceat(ordered, starts, axis=1) if len(starts) < len(score) else ordered
+    ordered = ordered * held[order]
+    positive = np.add.reduceat(ordered, starts, axis=1) if len(starts) < len(score) else ordered
+    return positive, whole - positive
+
+
+def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    order = np.argsort(values, kind="stable")
+    starts = _starts(values[order])
+    many = np.add.reduceat(weights[:, order], starts, axis=1)
+    place = np.zeros(len(values), dtype=np.int64)
+    place[order] = np.repeat(np.arange(len(starts)), np.diff([*starts, len(values)]))
+    return np.asarray((np.cumsum(many, axis=1) - many / 2)[:, place])
+
+
+def _starts(ordered: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
