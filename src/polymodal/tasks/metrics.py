@@ -1,7 +1,7 @@
 """How good predictions are, by the usual names; one that is undefined here (a single class, say) is left out.
 
-Each metric is written once, for rows that count `weights` (draws, n) times, and gives (draws,) values: with weights of 1
-it is the metric, with the counts of resampled rows it is a bootstrap. scikit-learn, which gives the same numbers one
+Each metric is written once, for rows that count `weights` (draws, n) times, and gives (draws,) values: with weights of
+1 it is the metric, with the counts of resampled rows it is a bootstrap. scikit-learn, which gives the same numbers one
 draw at a time, is the reference in the tests.
 
 >>> truth, probabilities = ["no", "yes", "yes"], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]
@@ -18,14 +18,13 @@ from numpy.typing import ArrayLike
 
 from polymodal.tasks.weighted import (
     agreement,
-    area_under_roc,
-    average_precision,
     calibration_error,
     class_scores,
     correlation,
     mean,
     mean_of_defined,
     rank_correlation,
+    ranking,
     spread_explained,
 )
 
@@ -88,27 +87,25 @@ def classification(
 
 
 def ordinal(
-    truth: ArrayLike, prediction: ArrayLike, classes: Sequence[str], probabilities: ArrayLike | None = None
+    truth: ArrayLike, prediction: ArrayLike, probabilities: ArrayLike | None, classes: Sequence[str]
 ) -> dict[str, float]:
-    """How well ordered labels are met: qwk, mae (in steps), spearman, accuracy, balanced_accuracy, macro_f1.
+    """How well ordered labels are met: qwk, mae (in steps), spearman, and what `classification` says.
 
-    qwk is Cohen's kappa with quadratic weights (Cohen 1968). Given probabilities, log_loss, brier and ece come with it.
+    qwk is Cohen's kappa with quadratic weights (Cohen 1968). Without probabilities, whatever needs them is left out.
     """
     chances = None if probabilities is None else np.asarray(probabilities, dtype=np.float64)
     return _single(Answers("ordered", _labels(truth), _labels(prediction), chances, classes))
 
 
-def multilabel(
-    truth: ArrayLike, probabilities: ArrayLike, classes: Sequence[str], prediction: ArrayLike | None = None
-) -> dict[str, float]:
-    """How well several labels at once are met: macro_f1, auroc, auprc (means over labels), accuracy, exact_match …
+def multilabel(truth: ArrayLike, probabilities: ArrayLike, prediction: ArrayLike | None = None) -> dict[str, float]:
+    """How well several labels at once are met: macro_f1, auroc and auprc as means over labels, accuracy, exact_match.
 
     `truth` (n, classes) is True where a label holds. A label is predicted from a probability of .5 on unless
     `prediction` is given. accuracy, log_loss, brier and ece are taken over all (row, label) pairs.
     """
-    chances = np.asarray(probabilities, dtype=np.float64).reshape(-1, len(classes))
+    chances = np.asarray(probabilities, dtype=np.float64)
     chosen = chances >= 0.5 if prediction is None else np.asarray(prediction, dtype=bool)
-    return _single(Answers("labels", np.asarray(truth, dtype=bool), chosen, chances, classes))
+    return _single(Answers("labels", np.asarray(truth, dtype=bool), chosen, chances))
 
 
 def regression(truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
@@ -165,8 +162,7 @@ def _ordered(answers: Answers, weights: np.ndarray) -> Draws:
         "mae": mean(np.abs(truth - chosen), weights),
         "spearman": rank_correlation(truth, chosen, weights),
     }
-    made |= class_scores(truth, chosen, len(answers.classes), weights)
-    return made if answers.probabilities is None else made | _calibration(truth, answers.probabilities, weights)
+    return made | _classes(answers, weights)
 
 
 def _multilabel(answers: Answers, weights: np.ndarray) -> Draws:
@@ -203,9 +199,8 @@ def _regression(answers: Answers, weights: np.ndarray) -> Draws:
 
 
 def _ranking(held: np.ndarray, chances: np.ndarray, weights: np.ndarray) -> Draws:
-    columns = range(held.shape[1])
-    areas = np.stack([area_under_roc(held[:, at], chances[:, at], weights) for at in columns], axis=1)
-    precisions = np.stack([average_precision(held[:, at], chances[:, at], weights) for at in columns], axis=1)
+    pairs = [ranking(held[:, at], chances[:, at], weights) for at in range(held.shape[1])]
+    areas, precisions = (np.stack(values, axis=1) for values in zip(*pairs, strict=True))
     return {"auroc": mean_of_defined(areas), "auprc": mean_of_defined(precisions)}
 
 

@@ -4,14 +4,13 @@ import numpy as np
 
 __all__ = [
     "agreement",
-    "area_under_roc",
-    "average_precision",
     "calibration_error",
     "class_scores",
     "correlation",
     "mean",
     "mean_of_defined",
     "rank_correlation",
+    "ranking",
     "spread_explained",
 ]
 
@@ -55,19 +54,21 @@ def agreement(truth: np.ndarray, chosen: np.ndarray, classes: int, weights: np.n
     return np.where(expected > 1e-9 * classes**2, 1 - found / expected, np.nan)
 
 
-def area_under_roc(held: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The chance that a positive scores above a negative, ties counting half (Mann and Whitney 1947)."""
-    positive, negative = _by_score(held, score, weights)
-    below = np.cumsum(negative, axis=1) - negative / 2
-    return (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
+def ranking(held: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How well a score puts the rows where `held` (n,) is True on top: area under ROC, and average precision.
 
-
-def average_precision(held: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The mean precision over the positives, each at its own score: the area under the precision-recall steps."""
-    positive, negative = _by_score(held, -score, weights)
-    hits = np.cumsum(positive, axis=1)
-    precision = hits / np.maximum(hits + np.cumsum(negative, axis=1), 1e-300)
-    return (positive * precision).sum(1) / positive.sum(1)
+    The first is the chance that a positive scores above a negative, ties counting half (Mann and Whitney 1947); the
+    second the mean precision over the positives, each at its own score.
+    """
+    order = np.argsort(-score, kind="stable")
+    starts = _starts(score[order])
+    columns = weights.T  # rows of this are contiguous where a bootstrap made the weights
+    positive = _within(columns[order] * held[order, None], starts)
+    negative = _within(columns[order], starts) - positive
+    above, hits = np.cumsum(negative, axis=0), np.cumsum(positive, axis=0)
+    area = 1 - (positive * (above - negative / 2)).sum(0) / (hits[-1] * above[-1])
+    precision = hits / np.maximum(hits + above, 1e-300)
+    return area, (positive * precision).sum(0) / hits[-1]
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -102,24 +103,17 @@ def spread_explained(truth: np.ndarray, guess: np.ndarray, weights: np.ndarray) 
     return np.where(spread > small, 1 - mean((truth - guess) ** 2, weights) / spread, np.nan)
 
 
-def _by_score(held: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(draws, distinct scores) weights of the positives and of the negatives, by rising score."""
-    order = np.argsort(score, kind="stable")
-    starts = _starts(score[order])
-    ordered = weights[:, order]
-    whole = np.add.reduceat(ordered, starts, axis=1) if len(starts) < len(score) else ordered
-    ordered = ordered * held[order]
-    positive = np.add.reduceat(ordered, starts, axis=1) if len(starts) < len(score) else ordered
-    return positive, whole - positive
-
-
 def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     order = np.argsort(values, kind="stable")
     starts = _starts(values[order])
-    many = np.add.reduceat(weights[:, order], starts, axis=1)
+    many = _within(weights.T[order], starts)
     place = np.zeros(len(values), dtype=np.int64)
     place[order] = np.repeat(np.arange(len(starts)), np.diff([*starts, len(values)]))
-    return np.asarray((np.cumsum(many, axis=1) - many / 2)[:, place])
+    return np.asarray((np.cumsum(many, axis=0) - many / 2)[place].T)
+
+
+def _within(rows: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    return rows if len(starts) == len(rows) else np.add.reduceat(rows, starts, axis=0)
 
 
 def _starts(ordered: np.ndarray) -> np.ndarray:
