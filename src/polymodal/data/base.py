@@ -51,17 +51,11 @@ class DataTable:
 
     def take(self, rows: Rows) -> "DataTable":
         """The given rows as a table of its own, numbered anew."""
-        return replace(
-            self, frame=self.frame.iloc[rows].reset_index(drop=True), first_line=None
-        )
+        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), first_line=None)
 
     def place(self, row: int, column: str = "") -> str:
         """Where a row stands, as a person would look it up."""
-        line = (
-            f"{self.source}:{self.first_line + row}"
-            if self.first_line is not None
-            else f"{self.source}, row {row}"
-        )
+        line = f"{self.source}:{self.first_line + row}" if self.first_line is not None else f"{self.source}, row {row}"
         return f'{line}, column "{column}"' if column else line
 
 

@@ -42,9 +42,7 @@ def plain_categories(values: np.ndarray) -> Plain:
     return Plain("categories", np.maximum(table.reshape(len(table), -1), -1))
 
 
-def plain_text(
-    texts: Sequence[str | None], words: int = 2**18, characters: int = 2**18
-) -> list[Plain]:
+def plain_text(texts: Sequence[str | None], words: int = 2**18, characters: int = 2**18) -> list[Plain]:
     """Counts of words and pairs of words, and of the 3 to 5 letters inside words, hashed and so without a vocabulary.
 
     Absent texts (None or "") give empty rows. One block for words, one for letters, so that a baseline may weigh each by
@@ -52,21 +50,12 @@ def plain_text(
     """
     known = ["" if text is None else str(text) for text in texts]
     shared = {"norm": None, "alternate_sign": False, "dtype": np.float32}
-    by_word = HashingVectorizer(
-        ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", n_features=words, **shared
-    )
-    by_letter = HashingVectorizer(
-        analyzer="char_wb", ngram_range=(3, 5), n_features=characters, **shared
-    )
-    return [
-        Plain("counts", sparse.csr_matrix(made.transform(known)))
-        for made in (by_word, by_letter)
-    ]
+    by_word = HashingVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", n_features=words, **shared)
+    by_letter = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), n_features=characters, **shared)
+    return [Plain("counts", sparse.csr_matrix(made.transform(known))) for made in (by_word, by_letter)]
 
 
-def plain_pixels(
-    images: np.ndarray, present: np.ndarray | None = None, size: int = 16
-) -> Plain:
+def plain_pixels(images: np.ndarray, present: np.ndarray | None = None, size: int = 16) -> Plain:
     """Small pictures (rows, channels, height, width) averaged down to size × size and laid out by row.
 
     `present` (rows,) marks the rows that have a picture; the others become NaN. Pictures smaller than `size` keep theirs.
@@ -84,7 +73,5 @@ def _shrink(pixels: np.ndarray, axis: int, size: int) -> np.ndarray:
         return pixels
     edges = np.linspace(0, length, size + 1).astype(np.int64)
     total = np.add.reduceat(pixels, edges[:-1], axis=axis)
-    width = np.diff(edges).reshape(
-        [-1 if place == axis else 1 for place in range(pixels.ndim)]
-    )
+    width = np.diff(edges).reshape([-1 if place == axis else 1 for place in range(pixels.ndim)])
     return np.asarray(total / width, dtype=np.float32)

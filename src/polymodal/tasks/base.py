@@ -13,6 +13,7 @@ from polymodal.core import Combine, Representation
 from polymodal.core.masking import keep, masked_mean, masked_softmax, masked_sum
 from polymodal.core.shapes import Outputs
 from polymodal.data.base import Column
+from polymodal.tasks.metrics import AnswerKind
 
 __all__ = ["Decoded", "Head", "Task"]
 
@@ -65,14 +66,15 @@ class Task(ABC):
     """One kind of question.
 
     Every option of the constructor is kept under its own name. `column` reads the target; it is fitted on training rows
-    before `head` is called. `better` names the metric that a comparison is read by, and `higher_is_better` its
-    direction.
+    before `head` is called. `headline` names the metric that a comparison is read by, and `higher_is_better` its
+    direction. `kind` says what its answers are, so that plain baselines and intervals can be made for it.
     """
 
     column: Column[Any]
     headline: ClassVar[str]
     higher_is_better: ClassVar[bool] = True
     needs_input_gradient: ClassVar[bool] = False
+    kind: ClassVar[AnswerKind] = "classes"
     weight: float
     hides: tuple[str, ...] = ()
 

@@ -30,6 +30,7 @@ from polymodal.tasks.weighted import (
 
 __all__ = [
     "LOWER_IS_BETTER",
+    "AnswerKind",
     "Answers",
     "c_index",
     "classification",
@@ -48,15 +49,19 @@ SMALLEST = 1e-15
 Draws = dict[str, np.ndarray]
 
 
+AnswerKind = Literal["classes", "ordered", "labels", "numbers"]
+"""One label · one label of an order · several labels at once · a number."""
+
+
 @dataclass(frozen=True)
 class Answers:
     """What was predicted beside what is true, for the labelled rows of one task.
 
-    `kind` is "classes" (labels), "ordered" (labels in the order of `classes`), "labels" (each class true or not; truth
-    and prediction (n, classes) booleans) or "numbers". `probabilities` (n, classes) go with all but numbers.
+    Truth and prediction are (n,) labels or numbers, or (n, classes) booleans where `kind` is "labels". `probabilities`
+    (n, classes) go with all but numbers.
     """
 
-    kind: Literal["classes", "ordered", "labels", "numbers"]
+    kind: AnswerKind
     truth: np.ndarray
     prediction: np.ndarray
     probabilities: np.ndarray | None = None

@@ -29,6 +29,7 @@ class Multilabel(Task):
     """
 
     headline = "auroc"
+    kind = "labels"
 
     def __init__(self, target: str, separator: str = ";", weight: float = 1.0) -> None:
         self.target, self.separator, self.weight = target, separator, weight

@@ -23,6 +23,7 @@ class Regression(Task):
     """
 
     headline = "r2"
+    kind = "numbers"
 
     def __init__(
         self, target: str, loss: Literal["squared", "absolute", "huber"] = "squared", weight: float = 1.0
