@@ -25,7 +25,7 @@ class Model(nn.Module):
     ) -> None:
         super().__init__()
         self.modalities, self.tasks, self.width = dict(modalities), dict(tasks), width
-        self.encoders = nn.ModuleDict({name: modality.encoder(width) for name, modality in self.modalities.items()})
+        self.encoders = nn.ModuleDict({name: modality.build_encoder(width) for name, modality in self.modalities.items()})
         self.fusion = copy.deepcopy(fusion)
         self.fusion.build(sorted(self.modalities), width)
         views, combine = self.fusion.views, self.fusion.combine
@@ -44,5 +44,8 @@ class Model(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Outputs (batch, outputs) for each task."""
-        representation = self.represent(batch)
+        return self.decide(self.represent(batch))
+
+    def decide(self, representation: Representation) -> dict[str, Tensor]:
+        """What each task's head makes of a representation."""
         return {name: head(representation) for name, head in self.heads.items()}

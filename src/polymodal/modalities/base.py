@@ -29,13 +29,14 @@ class Modality(ABC):
     """One sense: how its columns are read, encoded, perturbed, corrupted and attacked.
 
     Every option of the constructor is kept under its own name, so that a modality can be written down as plain data and
-    built again. `column` is made by the constructor and fitted later.
+    built again (an option called `encoder`, too: hence `build_encoder`). `column` is made by the constructor and fitted
+    later.
     """
 
     column: Column[Any]
 
     @abstractmethod
-    def encoder(self, width: int) -> nn.Module:
+    def build_encoder(self, width: int) -> nn.Module:
         """A fresh network from parts (n, ...) to Tokens of this width; the column must be fitted."""
 
     @abstractmethod

@@ -1,0 +1,215 @@
+"""Columns of a table as numbers and categories: what a tabular encoder reads."""
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import norm
+
+from polymodal.core import DataError, Refusal, Values, did_you_mean
+from polymodal.data.base import Cells, Column, DataTable, Rows
+from polymodal.data.kinds import Kind, absent, infer_kind, parse_dates, parse_labels, parse_numbers
+from polymodal.data.plain import Plain, plain_categories, plain_numbers
+
+__all__ = ["MISSING", "UNKNOWN", "TableCells", "TableColumn", "expand"]
+
+MISSING, UNKNOWN, KNOWN = 0, 1, 2
+"""Codes of a category: 0 = no value, 1 = a rare or never seen value, 2 and up = the values that were learned."""
+
+
+@dataclass(frozen=True)
+class TableCells(Cells):
+    """`numbers` (rows, numbers) float32 in scaled units, NaN where missing; `codes` (rows, categories) int32."""
+
+    numbers: np.ndarray
+    codes: np.ndarray
+
+
+@dataclass
+class Scale:
+    """How one number is laid out: `levels` are quantiles of the training rows, from 0 to 1 in even shares.
+
+    A number is mapped through them to a normal deviate, so that outliers and skew cannot dominate; half of it is linear
+    (median and interquartile range), so that beyond the seen range differences still show.
+    """
+
+    levels: list[float]
+
+    @classmethod
+    def fitted(cls, numbers: np.ndarray, knots: int = 128) -> "Scale":
+        known = numbers[np.isfinite(numbers)]
+        shares = np.linspace(0.0, 1.0, min(knots, max(2, len(known))) + 1)
+        return cls(np.quantile(known, shares).tolist())
+
+    def __call__(self, numbers: np.ndarray) -> np.ndarray:
+        """Scaled numbers, float32; NaN stays NaN."""
+        levels = np.asarray(self.levels)
+        shares = np.linspace(0.0, 1.0, len(levels))
+        # Ties take the middle of their stretch of shares, so that a frequent value is no extreme.
+        low, high = np.searchsorted(levels, numbers, "left"), np.searchsorted(levels, numbers, "right")
+        tied = (low + high - 1) / 2 / (len(levels) - 1)
+        place = np.where(high - low > 1, tied, np.interp(numbers, levels, shares))
+        edge = 0.5 / len(levels)
+        deviate = norm.ppf(np.clip(place, edge, 1 - edge))
+        middle, spread = np.interp(0.5, shares, levels), np.interp(0.75, shares, levels) - np.interp(0.25, shares, levels)
+        spread = spread if spread > 0 else max(levels[-1] - levels[0], 1e-12)
+        linear = np.clip((numbers - middle) / (spread / 1.349), -8.0, 8.0)
+        return np.where(np.isfinite(numbers), (deviate + linear) / 2, np.nan).astype(np.float32)
+
+
+class TableColumn(Column[TableCells]):
+    """Numbers (dates among them, as days, month and weekday) and categories (booleans among them) of one table.
+
+    `columns` are names or patterns with "*". A category value that fewer than `rare` training rows hold is pooled.
+    """
+
+    def __init__(self, columns: Sequence[str], rare: int = 2, limit: int = 1000) -> None:
+        self.columns, self.rare, self.limit = list(columns), rare, limit
+        self.kinds: dict[str, Kind] = {}
+        self.scales: dict[str, Scale] = {}
+        self.vocabularies: dict[str, list[str]] = {}
+        self.training_rows = 0
+
+    @property
+    def numbers(self) -> list[str]:
+        """Names of the numbers in the order of `TableCells.numbers`."""
+        return list(self.scales)
+
+    @property
+    def categories(self) -> list[str]:
+        """Names of the categories in the order of `TableCells.codes`."""
+        return list(self.vocabularies)
+
+    def fit(self, table: DataTable, rows: Rows) -> None:
+        """Learn kinds, quantiles and vocabularies; columns without any information are left out."""
+        self.kinds, self.scales, self.vocabularies = {}, {}, {}
+        self.training_rows = len(rows)
+        for name in expand(self.columns, table):
+            part = table.column(name).iloc[rows]
+            kind = infer_kind(part, table.missing)
+            if kind.name in ("number", "date"):
+                for label, numbers in self._numeric(name, kind, table.take(rows)).items():
+                    known = numbers[np.isfinite(numbers)]
+                    if len(known) and known.min() < known.max():
+                        self.kinds[name] = kind
+                        self.scales[label] = Scale.fitted(numbers)
+            elif kind.name != "constant":
+                self._learn_words(name, kind, parse_labels(part, table.missing))
+        if not self.kinds:
+            raise DataError(
+                "no-information",
+                where=f"{table.source}, columns {', '.join(self.columns)}",
+                expected="at least one column whose values differ among the training rows",
+                found="none",
+                remedy="take this modality out of the spec, or name other columns",
+            )
+
+    def read(self, table: DataTable) -> TableCells:
+        """Numbers and codes of every row; what cannot be read is refused and that cell is missing."""
+        numbers = np.full((len(table), len(self.scales)), np.nan, dtype=np.float32)
+        codes = np.zeros((len(table), len(self.vocabularies)), dtype=np.int32)
+        refusals: list[Refusal] = []
+        for name, kind in self.kinds.items():
+            if kind.name in ("number", "date"):
+                for label, column in self._numeric(name, kind, table, refusals).items():
+                    if label in self.scales:
+                        numbers[:, self.numbers.index(label)] = self.scales[label](column)
+            else:
+                codes[:, self.categories.index(name)] = self._codes(name, table)
+        present = np.isfinite(numbers).any(axis=1) | (codes != MISSING).any(axis=1)
+        return TableCells(present, numbers, codes, refusals=refusals)
+
+    def collate(self, cells: TableCells, rows: Rows) -> tuple[Values, list[Refusal]]:
+        """Parts "numbers" (n, numbers) float32 and "codes" (n, categories) int64 of the rows that have any cell."""
+        present = cells.present[rows]
+        chosen = rows if present.all() else rows[present]
+        index = torch.arange(len(rows)) if len(chosen) == len(rows) else _index(present)
+        numbers = torch.from_numpy(cells.numbers[chosen])
+        return Values({"numbers": numbers, "codes": torch.from_numpy(cells.codes[chosen].astype(np.int64))}, index), []
+
+    def state(self) -> dict[str, Any]:
+        """Kinds, quantiles and vocabularies."""
+        return {
+            "training_rows": self.training_rows,
+            "kinds": {name: kind.state() for name, kind in self.kinds.items()},
+            "scales": {name: scale.levels for name, scale in self.scales.items()},
+            "vocabularies": self.vocabularies,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take them over."""
+        self.training_rows = int(state["training_rows"])
+        self.kinds = {name: Kind.restore(kind) for name, kind in state["kinds"].items()}
+        self.scales = {name: Scale(list(levels)) for name, levels in state["scales"].items()}
+        self.vocabularies = {name: list(words) for name, words in state["vocabularies"].items()}
+
+    def plain(self, cells: TableCells, rows: Rows) -> list[Plain]:
+        """The scaled numbers and the codes."""
+        parts = []
+        if cells.numbers.shape[1]:
+            parts.append(plain_numbers(cells.numbers[rows]))
+        if cells.codes.shape[1]:
+            parts.append(plain_categories(cells.codes[rows] - 1))
+        return parts
+
+    def _learn_words(self, name: str, kind: Kind, labels: np.ndarray) -> None:
+        words, counts = np.unique([label for label in labels if label is not None], return_counts=True)
+        common = np.argsort(-counts, kind="stable")[: self.limit]
+        self.kinds[name] = kind
+        self.vocabularies[name] = [str(words[place]) for place in common if counts[place] >= self.rare]
+
+    def _codes(self, name: str, table: DataTable) -> np.ndarray:
+        """(rows,) codes of one category; each distinct label is looked up once."""
+        known = {word: KNOWN + place for place, word in enumerate(self.vocabularies[name])}
+        labels = parse_labels(table.column(name), table.missing)
+        return np.fromiter(
+            (MISSING if label is None else known.get(label, UNKNOWN) for label in labels), np.int32, count=len(labels)
+        )
+
+    def _numeric(
+        self, name: str, kind: Kind, table: DataTable, refusals: list[Refusal] | None = None
+    ) -> dict[str, np.ndarray]:
+        """The float64 columns that one number or date becomes."""
+        series = table.column(name)
+        parse = parse_dates if kind.name == "date" else parse_numbers
+        values, bad = parse(series, kind, table.missing)
+        if refusals is not None and bad.any():
+            what = "a date" if kind.name == "date" else "a finite number"
+            for row in np.flatnonzero(bad):
+                refusals.append(Refusal(int(row), name, f'"{series.iloc[row]}" is not {what}'))
+        values = np.where(np.isfinite(values) & ~absent(series, table.missing), values, np.nan)
+        if kind.name == "number":
+            return {name: values}
+        days = values.astype("datetime64[D]")
+        known = np.isfinite(values)
+        month = np.where(known, (days.astype("datetime64[M]").astype(np.int64) % 12) + 1.0, np.nan)
+        weekday = np.where(known, (np.floor(values) + 3) % 7, np.nan)
+        return {name: values, f"{name} (month)": month, f"{name} (weekday)": weekday}
+
+
+def expand(patterns: Sequence[str], table: DataTable) -> list[str]:
+    """Column names for names and patterns, in the order of the table, each once.
+
+    Raises DataError for a name or pattern that matches nothing.
+    """
+    have = [str(column) for column in table.frame.columns]
+    chosen: set[str] = set()
+    for pattern in patterns:
+        found = [pattern] if pattern in have else fnmatch.filter(have, pattern)
+        if not found:
+            raise DataError(
+                "unknown-column",
+                where=table.source,
+                expected=f'a column "{pattern}"',
+                found=f"{len(have)} columns, none of that name",
+                remedy=did_you_mean(pattern, have),
+            )
+        chosen |= set(found)
+    return [name for name in have if name in chosen]
+
+
+def _index(present: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.where(present, np.cumsum(present) - 1, -1).astype(np.int64))

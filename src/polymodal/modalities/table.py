@@ -1,0 +1,90 @@
+"""Rows of a table: numbers, categories, dates and booleans, any of which may be missing."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Generator, Tensor, nn
+
+from polymodal.core.seeding import numpy_generator
+from polymodal.data.base import DataTable
+from polymodal.data.tabular import KNOWN, MISSING, TableColumn
+from polymodal.encoders.tabular import ColumnTransformer, TabularMlp
+from polymodal.modalities.base import Budget, Modality, Parts
+
+__all__ = ["Table"]
+
+Choice = Literal["mlp", "transformer", "auto"]
+
+
+class Table(Modality):
+    """Some columns of a table, read as numbers and categories.
+
+    `encoder` is "mlp" (one token for a row), "transformer" (one token for each column), "auto", or a function of the
+    fitted column and the width that gives a module. `bins` are the pieces that a number is cut into; None chooses by
+    the number of training rows. `rare` pools categories that fewer training rows hold.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        encoder: Choice | Callable[[Any, int], nn.Module] = "auto",
+        layers: int = 2,
+        bins: int | None = None,
+        dropout: float = 0.1,
+        rare: int = 2,
+    ) -> None:
+        self.columns, self.encoder = list(columns), encoder
+        self.layers, self.bins, self.dropout, self.rare = layers, bins, dropout, rare
+        self.column = TableColumn(columns, rare)
+
+    def build_encoder(self, width: int) -> nn.Module:
+        """A net for the fitted columns."""
+        if callable(self.encoder):
+            return self.encoder(self.column, width)
+        rows = self.column.training_rows
+        bins = self.bins if self.bins is not None else (0 if rows < 500 else 8 if rows < 5000 else 16)
+        sizes = [KNOWN + len(self.column.vocabularies[name]) for name in self.column.categories]
+        net = ColumnTransformer if self.encoder == "transformer" else TabularMlp
+        return net(len(self.column.numbers), sizes, width, bins, self.layers, self.dropout)
+
+    def perturb(self, parts: Parts, generator: Generator) -> Parts:
+        """Nothing: a table has no change that surely leaves its meaning alone."""
+        return parts
+
+    def corrupt(self, parts: Parts, rate: float, generator: Generator) -> tuple[Parts, Tensor]:
+        """Turn cells missing; (n, numbers + categories) True where that was done to a cell that had a value."""
+        numbers, codes = parts["numbers"], parts["codes"]
+        drawn = torch.rand(len(numbers), numbers.shape[1] + codes.shape[1], generator=generator) < rate
+        drawn = drawn.to(numbers.device)
+        hidden = drawn & torch.cat([~numbers.isnan(), codes != MISSING], dim=1)
+        split = numbers.shape[1]
+        changed = {
+            "numbers": numbers.masked_fill(hidden[:, :split], float("nan")),
+            "codes": codes.masked_fill(hidden[:, split:], MISSING),
+        }
+        return changed, hidden
+
+    def budget(self) -> dict[str, Budget]:
+        """Each number may move by a tenth of a standard deviation of the training rows; categories stay."""
+        return {"numbers": Budget("linf", 0.1, -8.0, 8.0)}
+
+    def example(self, rows: int, seed: int) -> DataTable:
+        """Numbers, categories, yes and no, and dates under the names of `columns` in turn; one cell in six is empty."""
+        generator = numpy_generator(seed, "table example")
+        makers = [
+            lambda: generator.normal(size=rows).round(3).astype(str),
+            lambda: generator.choice(["red", "green", "blue"], size=rows),
+            lambda: generator.choice(["yes", "no"], size=rows),
+            lambda: (np.datetime64("2020-01-01") + generator.integers(0, 900, size=rows)).astype(str),
+        ]
+        names = [name.replace("*", "1") for name in self.columns]
+        cells = {name: makers[place % len(makers)]().astype(object) for place, name in enumerate(names)}
+        for column in cells.values():
+            column[generator.random(rows) < 1 / 6] = ""
+        if rows > 2:
+            for column in cells.values():
+                column[rows // 2] = ""
+        return DataTable(pd.DataFrame(cells, dtype="str"), source="table example")

@@ -1,0 +1,74 @@
+"""Which rows a step sees, as a function of the step: resuming needs no memory of what was drawn before."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from polymodal.core import Batch
+from polymodal.core.seeding import numpy_generator
+from polymodal.data.base import Rows
+from polymodal.data.samples import Samples
+
+__all__ = ["Plan", "load", "sweep"]
+
+
+class Plan(Dataset[Batch]):
+    """Batch number `step` of training: epochs are shuffled passes over the rows, each shuffled by seed and epoch."""
+
+    def __init__(self, samples: Samples, rows: Rows, batch_size: int, seed: int) -> None:
+        self.samples, self.rows, self.batch_size, self.seed = samples, np.asarray(rows), batch_size, seed
+        self.per_epoch = max(1, -(-len(rows) // batch_size))
+        self._shuffled: tuple[int, Rows] = (-1, self.rows)
+
+    def rows_of(self, step: int) -> Rows:
+        """The row numbers of one step."""
+        epoch, place = divmod(step, self.per_epoch)
+        if self._shuffled[0] != epoch:
+            self._shuffled = (epoch, numpy_generator(self.seed, "order", epoch).permutation(self.rows))
+        return self._shuffled[1][place * self.batch_size : (place + 1) * self.batch_size]
+
+    def __getitem__(self, step: int) -> Batch:
+        return self.samples.batch(self.rows_of(step))
+
+
+class Sweep(Dataset[Batch]):
+    """The rows in order, in pieces."""
+
+    def __init__(self, samples: Samples, rows: Rows, batch_size: int) -> None:
+        self.samples = samples
+        self.pieces = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+
+    def __getitem__(self, piece: int) -> Batch:
+        return self.samples.batch(self.pieces[piece])
+
+
+def load(plan: Plan, start: int, stop: int, workers: int) -> Iterator[Batch]:
+    """The batches of the steps from `start` to `stop`, made here or by `workers` processes; the same either way."""
+    return _pull(plan, range(start, stop), workers)
+
+
+def sweep(samples: Samples, rows: Rows, batch_size: int, workers: int = 0) -> Iterator[Batch]:
+    """The given rows once, in order, in batches."""
+    pieces = Sweep(samples, rows, batch_size)
+    return _pull(pieces, range(len(pieces.pieces)), workers)
+
+
+def _pull(batches: Dataset[Batch], steps: range, workers: int) -> Iterator[Batch]:
+    if workers == 0:
+        return (batches[step] for step in steps)
+    # The generator is given so that the loader leaves the global random state alone.
+    loader = DataLoader(
+        batches,
+        batch_size=None,
+        sampler=steps,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        generator=torch.Generator().manual_seed(0),
+    )
+    return iter(loader)
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch

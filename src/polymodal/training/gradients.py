@@ -1,0 +1,81 @@
+"""Losses of the tasks, inner products of their gradients, and the guard against numbers that are not finite."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from polymodal.core import Batch, DivergedError, Representation
+from polymodal.model import Model
+from polymodal.training.settings import Settings
+
+__all__ = ["diverged", "gramian", "gramian_places", "labelled", "sample_losses", "task_losses"]
+
+
+def task_losses(model: Model, outputs: Mapping[str, Tensor], batch: Batch) -> Tensor:
+    """(tasks,) the weighted mean loss over the labelled rows of each task; NaN where no row is labelled."""
+    means = []
+    for name, task in model.tasks.items():
+        each = sample_losses(model, name, outputs[name], batch)
+        means.append(task.weight * each.mean() if len(each) else torch.full((), torch.nan, device=each.device))
+    return torch.stack(means)
+
+
+def labelled(model: Model, batch: Batch) -> Tensor:
+    """(tasks,) True for each task that has a labelled row in the batch."""
+    return torch.stack([batch.targets[name].present.any() for name in model.tasks])
+
+
+def sample_losses(model: Model, name: str, outputs: Tensor, batch: Batch) -> Tensor:
+    """(labelled,) the loss of each labelled row of one task."""
+    target = batch.targets[name]
+    chosen = target.index[target.present]
+    return model.tasks[name].losses(outputs[target.present], target.data["target"][chosen])
+
+
+def gramian(losses: Tensor, places: Sequence[Tensor]) -> Tensor:
+    """(tasks, tasks) inner products of the gradients of `losses` (tasks,) at the given tensors, in float64.
+
+    A task whose loss is NaN (no labels) has a row and a column of zeros. One backward pass for each task.
+    """
+    rows = []
+    for loss in losses:
+        if loss.isnan():
+            rows.append(torch.zeros(sum(place.numel() for place in places), dtype=torch.float64, device=loss.device))
+            continue
+        parts = torch.autograd.grad(loss, places, retain_graph=True, allow_unused=True, materialize_grads=True)
+        rows.append(torch.cat([part.detach().flatten().double() for part in parts]))
+    jacobian = torch.stack(rows)
+    return jacobian @ jacobian.T
+
+
+def gramian_places(model: Model, representation: Representation, settings: Settings) -> list[Tensor]:
+    """The tensors at which task gradients are compared: shared parameters, the last shared layer, or the features."""
+    if settings.gramian_at == "features":
+        return [representation.pooled]
+    shared: list[nn.Module] = [model.encoders, model.fusion]
+    if settings.gramian_at == "parameters":
+        return [weight for part in shared for weight in part.parameters() if weight.requires_grad]
+    layers = [layer for part in shared for layer in part.modules() if any(True for _ in layer.parameters(recurse=False))]
+    return [weight for weight in layers[-1].parameters(recurse=False) if weight.requires_grad]
+
+
+def diverged(model: Model, outputs: Mapping[str, Tensor], batch: Batch, step: int, what: str) -> DivergedError:
+    """The error for a loss or gradient that is not finite; names the tasks and the rows that have it."""
+    culprits, rows = [], set()
+    for name in model.tasks:
+        each = sample_losses(model, name, outputs[name], batch)
+        bad = ~torch.isfinite(each)
+        if bad.any():
+            culprits.append(name)
+            rows |= set(batch.rows[batch.targets[name].present][bad].tolist())
+    named = f"task {', '.join(culprits)}" if culprits else "no single task (all losses are finite)"
+    shown = sorted(rows) if rows else sorted(batch.rows.tolist())
+    listed = ", ".join(map(str, shown[:20])) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "")
+    return DivergedError(
+        f"non-finite-{what}",
+        where=f"training, step {step}",
+        expected=f"a finite {what}",
+        found=f"{named}; rows {listed}",
+        remedy="look at these rows, or lower train.lr; the last good state is kept and can be resumed",
+    )

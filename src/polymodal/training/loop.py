@@ -1,0 +1,241 @@
+"""The training loop, on one page."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from polymodal.balancing.base import Balancer
+from polymodal.core import Batch
+from polymodal.core.seeding import derive, seeded, torch_generator
+from polymodal.data.base import Rows
+from polymodal.data.samples import Samples
+from polymodal.model import Model
+from polymodal.training import checkpoints, gradients
+from polymodal.training.batches import Plan, load, sweep
+from polymodal.training.dropout import drop_modalities
+from polymodal.training.settings import Settings
+from polymodal.training.state import TrainingState
+
+__all__ = ["Interrupted", "Trainer", "train"]
+
+Report = Callable[[Mapping[str, Any]], None]
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; its state is saved where a checkpoint folder was given."""
+
+
+@dataclass
+class Trainer:
+    """The parts that one training run holds together: nothing but names for what `train` was given."""
+
+    fabric: Fabric
+    state: TrainingState
+    settings: Settings
+    plan: Plan
+    folder: Path | None
+    report: Report
+    stopping: Callable[[], bool]
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole run."""
+        return (self.settings.epochs or 1) * self.plan.per_epoch
+
+    def rate(self, step: int) -> float:
+        """The share of the highest learning rate at this step: a linear rise, then half a cosine down to zero."""
+        spent = self.state.counters.seconds / self.settings.time_limit if self.settings.time_limit else 0.0
+        share = max(step / self.total, min(spent, 1.0))
+        warm = max(self.settings.warmup, 1e-9)
+        rising = min(1.0, (step + 1) / max(1.0, warm * self.total))
+        return rising * 0.5 * (1.0 + math.cos(math.pi * max(0.0, share - warm) / max(1e-9, 1.0 - warm)))
+
+    def step(self, batch: Batch) -> Tensor:
+        """One step of gradient descent; (tasks,) the losses, NaN for a task without labels in the batch."""
+        state, settings, model = self.state, self.settings, self.state.model
+        number = state.counters.step
+        generator = torch_generator(settings.seed, "perturb", number)
+        torch.manual_seed(derive(settings.seed, "dropout", number))
+        batch = drop_modalities(perturbed(model, batch, generator), settings.modality_dropout, generator)
+        with self.fabric.autocast():
+            representation = model.represent(batch)
+            outputs = model.decide(representation)
+            losses = gradients.task_losses(model, outputs, batch)
+        known = gradients.labelled(model, batch)
+        if state.balancer.needs_gramian:
+            places = gradients.gramian_places(model, representation, settings)
+            weights = state.balancer.weights(losses.detach(), gradients.gramian(losses, places))
+        else:
+            weights = state.balancer.weights(losses.detach(), None)
+        for group in state.optimiser.param_groups:
+            group["lr"] = settings.lr * self.rate(number)
+        if known.any():
+            self._descend((losses[known] * weights[known]).sum(), outputs, batch)
+        state.counters.step += 1
+        state.average()
+        return losses.detach()
+
+    def _descend(self, loss: Tensor, outputs: Mapping[str, Tensor], batch: Batch) -> None:
+        state = self.state
+        self._guard(loss, "loss", outputs, batch)
+        state.optimiser.zero_grad()
+        self.fabric.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(state.live, self.settings.clip)
+        self._guard(norm, "gradient", outputs, batch)
+        state.optimiser.step()
+
+    def _guard(self, value: Tensor, what: str, outputs: Mapping[str, Tensor], batch: Batch) -> None:
+        """Stop before the weights are touched by a number that is not finite."""
+        if not math.isfinite(value.item()):
+            self.checkpoint()
+            raise gradients.diverged(self.state.model, outputs, batch, self.state.counters.step, what)
+
+    def checkpoint(self) -> None:
+        """Commit the whole state, where a folder was given."""
+        if self.folder is not None:
+            counters = self.state.counters
+            place = checkpoints.save(self.folder, counters.step, self.state.tensors(), self.state.plain())
+            self.report({"event": "checkpoint", "step": counters.step, "path": place.name})
+
+
+def train(
+    model: Model,
+    samples: Samples,
+    rows: Mapping[str, Rows],
+    settings: Settings,
+    balancer: Balancer,
+    folder: Path | None = None,
+    watch: tuple[Report, Callable[[], bool]] = (lambda event: None, lambda: False),
+) -> Trainer:
+    """Train a model in place and leave its best weights in it.
+
+    `rows` names the row numbers "train" and "validation" (which may be empty: then the last average is kept). `folder`
+    receives checkpoints, and a valid one there is continued from. `watch` is a function that is told what happens, and
+    one that says whether to stop; then the state is saved and Interrupted raised. Raises DivergedError on a loss or
+    gradient that is not finite, before it reaches the weights.
+    """
+    settings = settings.resolved(len(rows["train"]))
+    fabric = Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if settings.precision == "bf16" else "32-true")
+    model.to(fabric.device)
+    optimiser = torch.optim.AdamW(grouped(model, settings.weight_decay), lr=settings.lr, fused=True)
+    state = TrainingState(model, optimiser, balancer, settings.averaging)
+    plan = Plan(samples, rows["train"], settings.batch_size or 1, settings.seed)
+    trainer = Trainer(fabric, state, settings, plan, folder, *watch)
+    saved = checkpoints.newest(folder) if folder is not None and folder.is_dir() else None
+    if saved is not None:
+        state.restore(saved[0], saved[1])
+        trainer.report({"event": "resumed", "step": state.counters.step, "skipped": saved[2]})
+    with seeded(settings.seed, "training"):
+        _run(trainer, samples, rows["validation"])
+    state.settle()
+    return trainer
+
+
+def _run(trainer: Trainer, samples: Samples, validation: Rows) -> None:
+    state, counters = trainer.state, trainer.state.counters
+    began, saved_at = time.monotonic() - counters.seconds, time.monotonic()
+    sums, seen, reserve = torch.zeros(len(state.model.tasks)), torch.zeros(len(state.model.tasks)), 0.0
+    state.model.train()
+    for batch in load(trainer.plan, counters.step, 0 if counters.done else trainer.total, trainer.settings.workers):
+        losses = trainer.step(batch.to(trainer.fabric.device)).cpu()
+        sums, seen = sums + losses.nan_to_num(0.0), seen + ~losses.isnan()
+        counters.seconds = time.monotonic() - began
+        for refusal in batch.refusals:
+            trainer.report({"event": "refused", "refusal": refusal})
+        limit = trainer.settings.time_limit
+        late = limit is not None and counters.seconds + reserve >= limit
+        if late or counters.step % trainer.plan.per_epoch == 0:
+            started = time.monotonic()
+            _close_epoch(trainer, samples, validation, sums / seen)
+            sums, seen, reserve = torch.zeros_like(sums), torch.zeros_like(seen), time.monotonic() - started
+            counters.seconds = time.monotonic() - began
+            counters.done = late or _finished(trainer)
+        else:
+            trainer.report({"event": "step", "step": counters.step, "steps": trainer.total, "seconds": counters.seconds})
+        stop = trainer.stopping()
+        if stop or counters.done or time.monotonic() - saved_at >= trainer.settings.checkpoint_seconds:
+            trainer.checkpoint()
+            saved_at = time.monotonic()
+        if stop and not counters.done:
+            raise Interrupted
+        if counters.done:
+            return
+
+
+def _close_epoch(trainer: Trainer, samples: Samples, validation: Rows, losses: Tensor) -> None:
+    """Judge the averaged weights on the validation rows and keep them if they are the best so far."""
+    state, counters = trainer.state, trainer.state.counters
+    judged = validation_losses(trainer, samples, validation) if len(validation) else {}
+    total = sum(judged.values()) if judged else -float(counters.step)
+    if counters.best_loss is None or total < counters.best_loss:
+        counters.best_loss, counters.best_step, counters.waited = total, counters.step, 0
+        state.remember_best()
+    else:
+        counters.waited += 1
+    trainer.report(
+        {
+            "event": "epoch",
+            "epoch": -(-counters.step // trainer.plan.per_epoch),
+            "epochs": trainer.settings.epochs,
+            "step": counters.step,
+            "steps": trainer.total,
+            "seconds": round(counters.seconds, 3),
+            "train": {name: _number(loss) for name, loss in zip(state.model.tasks, losses.tolist(), strict=True)},
+            "validation": judged,
+            "best": counters.best_step == counters.step,
+            "lr": state.optimiser.param_groups[0]["lr"],
+        }
+    )
+
+
+def _finished(trainer: Trainer) -> bool:
+    counters = trainer.state.counters
+    return counters.step >= trainer.total or counters.waited >= (trainer.settings.patience or trainer.total)
+
+
+def validation_losses(trainer: Trainer, samples: Samples, validation: Rows) -> dict[str, float]:
+    """The weighted mean loss of each task over the labelled validation rows, with the averaged weights."""
+    model = trainer.state.model
+    sums, counts = dict.fromkeys(model.tasks, 0.0), dict.fromkeys(model.tasks, 0)
+    trainer.state.swap()
+    model.eval()
+    with torch.no_grad():
+        for batch in sweep(samples, validation, 512, trainer.settings.workers):
+            here = batch.to(trainer.fabric.device)
+            outputs = model(here)
+            for name, task in model.tasks.items():
+                each = gradients.sample_losses(model, name, outputs[name], here)
+                sums[name] += task.weight * float(each.sum())
+                counts[name] += len(each)
+    model.train()
+    trainer.state.swap()
+    return {name: sums[name] / counts[name] for name in model.tasks if counts[name]}
+
+
+def perturbed(model: Model, batch: Batch, generator: torch.Generator) -> Batch:
+    """The batch with each modality's own small changes that leave the meaning alone."""
+    inputs = {
+        name: type(values)(model.modalities[name].perturb(values.data, generator), values.index)
+        if values.count
+        else values
+        for name, values in batch.inputs.items()
+    }
+    return Batch(inputs, batch.targets, batch.rows, batch.refusals)
+
+
+def grouped(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters in two groups: matrices decay, and vectors (norms, biases, scales, priors) do not."""
+    matrices = [weight for weight in model.parameters() if weight.requires_grad and weight.dim() > 1]
+    vectors = [weight for weight in model.parameters() if weight.requires_grad and weight.dim() <= 1]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
