@@ -1,0 +1,71 @@
+"""Numbers as people write them: with a point or a comma, grouped by thousands, with a percent or currency sign."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = ["decimal_mark", "read_numbers"]
+
+_SIGN = r"^[+\-−]?"
+_EXPONENT = r"(?:[eE][+\-]?\d+)?$"
+# A group of thousands never starts with a zero, so "0,125" can only be a decimal comma.
+_GROUPED = {
+    ".": rf"{_SIGN}[1-9]\d{{0,2}}(?:[,'’ \x{{a0}}\x{{202f}}]\d{{3}})+(?:\.\d*)?{_EXPONENT}",
+    ",": rf"{_SIGN}[1-9]\d{{0,2}}(?:[.'’ \x{{a0}}\x{{202f}}]\d{{3}})+(?:,\d*)?{_EXPONENT}",
+}
+_SIMPLE = {
+    ".": rf"{_SIGN}(?:\d+\.?\d*|\.\d+){_EXPONENT}",
+    ",": rf"{_SIGN}(?:\d+,?\d*|,\d+){_EXPONENT}",
+}
+_UNIT = r"^[€$£¥]\s*|\s*[%€$£¥]$"
+
+
+def read_numbers(written: pa.LargeStringArray, decimal: str) -> np.ndarray:
+    """(n,) float64 of trimmed texts; NaN for what is no number, infinite for what a float cannot hold.
+
+    `decimal` is "." or ",". The other mark groups thousands, but where it cannot ("2,5" beside a decimal point) it is
+    read as a decimal mark too: hand-made tables mix the two.
+    """
+    if decimal == ".":
+        at_once = _cast(written)
+        if at_once is not None:
+            return at_once
+    bare = pc.replace_substring_regex(written, _UNIT, "")
+    own = _either(bare, _GROUPED[decimal], _SIMPLE[decimal])
+    other = "," if decimal == "." else "."
+    foreign = pc.and_(pc.invert(own), pc.match_substring_regex(bare, _SIMPLE[other]))
+    numbers = _plain(bare, own, decimal)
+    return np.where(np.isnan(numbers), _plain(bare, foreign, other), numbers)
+
+
+def decimal_mark(written: pa.LargeStringArray) -> str:
+    """The decimal mark, "." or ",", under which more of these texts are numbers; the point where both do equally well."""
+    if _cast(written) is not None:
+        return "."
+    bare = pc.replace_substring_regex(written, _UNIT, "")
+    fits = {mark: pc.sum(_either(bare, _GROUPED[mark], _SIMPLE[mark])).as_py() or 0 for mark in (".", ",")}
+    return "," if fits[","] > fits["."] else "."
+
+
+def _cast(written: pa.LargeStringArray) -> np.ndarray | None:
+    try:
+        numbers = pc.cast(written, pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    values = numbers.to_numpy(zero_copy_only=False)
+    return values if values.flags.writeable else values.copy()
+
+
+def _either(written: pa.LargeStringArray, first: str, second: str) -> pa.BooleanArray:
+    return pc.or_(pc.match_substring_regex(written, first), pc.match_substring_regex(written, second))
+
+
+def _plain(written: pa.LargeStringArray, chosen: pa.BooleanArray, decimal: str) -> np.ndarray:
+    kept = pc.if_else(chosen, written, None)
+    digits = pc.replace_substring_regex(
+        kept, r"[,'’ \x{a0}\x{202f}]" if decimal == "." else r"[.'’ \x{a0}\x{202f}]", ""
+    )
+    digits = pc.replace_substring(digits, "−", "-")
+    pointed = pc.replace_substring(digits, ",", ".") if decimal == "," else digits
+    values: np.ndarray = pc.cast(pointed, pa.float64()).to_numpy(zero_copy_only=False)
+    return values
