@@ -1,0 +1,61 @@
+"""Builds parts out of checked options."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+
+from polymodal.core import PolymodalError, SpecError
+from polymodal.fusion.base import Fusion
+from polymodal.spec.parts import Folder
+from polymodal.spec.source import Path, Source, dotted
+from polymodal.training import Settings
+
+__all__ = ["Maker"]
+
+
+class Maker:
+    """Builds parts; what a part refuses becomes a problem with the place in the spec."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems: list[PolymodalError] = []
+
+    def part(self, folder: Folder, options: BaseModel, path: Path) -> Any:
+        """One part with the options that were given; the others have the defaults of its constructor."""
+        given = {name: getattr(options, name) for name in options.model_fields_set if name != "type"}
+        name: str = options.type  # type: ignore[attr-defined]
+        if name == "auto":
+            remedy = "name the type, or let fit settle it from the table"
+            return self._refuse(path, "a type other than auto before building", '"auto"', remedy)
+        try:
+            return folder.parts()[name](**given)
+        except PolymodalError as problem:
+            where = f"{self.source.value_place(path)} ({problem.where})"
+            told = {"expected": problem.expected, "found": problem.found, "remedy": problem.remedy}
+            self.problems.append(type(problem)(problem.code, where=where, **told, also=problem.also))
+        except (TypeError, ValueError) as problem:
+            return self._refuse(path, "options that fit together", str(problem), "change the options")
+
+    def settings(self, options: BaseModel) -> Any:
+        """The settings of training."""
+        given = {name: getattr(options, name) for name in options.model_fields_set if name != "balancer"}
+        try:
+            return Settings(**given)
+        except (TypeError, ValueError) as problem:
+            return self._refuse(("train",), "settings that fit together", str(problem), "change the settings")
+
+    def _refuse(self, path: Path, expected: str, found: str, remedy: str) -> None:
+        where = self.source.value_place(path)
+        expected = f"{dotted(path)}: {expected}"
+        self.problems.append(SpecError("cannot-build", where=where, expected=expected, found=found, remedy=remedy))
+
+    def check_fusion(self, fusion: Fusion | None, names: Sequence[str], width: int) -> None:
+        """Try the fusion at this width, without memory for weights: a misfit is told before data are read."""
+        try:
+            with torch.device("meta"):
+                copy.deepcopy(fusion).build(list(names), width) if fusion is not None else None
+        except (TypeError, ValueError, RuntimeError, AssertionError) as problem:
+            self._refuse(("model",), "a width and a fusion that fit together", str(problem), "change width or heads")

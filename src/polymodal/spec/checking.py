@@ -1,0 +1,60 @@
+"""Checks a source against the whole of what a spec may say, and tells everything that is wrong at once."""
+
+import json
+import keyword
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from torch import nn
+
+from polymodal.core import SpecError
+from polymodal.spec.problems import problems_in
+from polymodal.spec.sections import document_model
+from polymodal.spec.source import Path, Source
+
+__all__ = ["SHOWN", "checked"]
+
+SHOWN = 50
+"""More problems than this are not told at once."""
+
+
+def checked(source: Source) -> Any:
+    """The validated document: sections and parts as models, by attribute. Raises SpecError with every problem."""
+    problems: list[SpecError] = [*source.problems, *_bad_names(source)]
+    # A value that could not be read is told once, by the reader.
+    refused = {problem.where for problem in source.problems}
+    model = document_model()
+    try:
+        document = model.__pydantic_validator__.validate_json(json.dumps(source.data), strict=True)
+    except ValidationError as failure:
+        problems += [problem for problem in problems_in(source, model, failure) if problem.where not in refused]
+    if problems:
+        raise SpecError.joined(sorted(problems, key=_line_and_column)[:SHOWN])
+    return document
+
+
+def _line_and_column(problem: SpecError) -> tuple[int, int]:
+    place = re.search(r":(\d+):(\d+)$", problem.where)
+    return (int(place[1]), int(place[2])) if place else (0, 0)
+
+
+def _bad_names(source: Source) -> list[SpecError]:
+    """Names that no network could give to a part: each must be an identifier that torch does not use itself."""
+    taken = nn.ModuleDict()
+    problems = []
+    for section in ("modalities", "tasks"):
+        names = source.get((section,))
+        for name in names if isinstance(names, Mapping) else ():
+            if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_") or hasattr(taken, name):
+                path: Path = (section, name)
+                expected = f"{section}: names of letters, digits and _ that Python and torch do not use themselves"
+                where, remedy = source.key_place(path), f'rename it, for example "{_free_name(name)}"'
+                problems.append(SpecError("bad-name", where=where, expected=expected, found=f'"{name}"', remedy=remedy))
+    return problems
+
+
+def _free_name(name: str) -> str:
+    letters = "".join(sign if sign.isidentifier() or sign.isdigit() else "_" for sign in name).strip("_")[:30]
+    return f"my_{letters}" if letters else "part"

@@ -1,0 +1,145 @@
+"""The sections of a spec, each said once: what may be written there, of which kind, and what is taken otherwise."""
+
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, create_model, model_validator
+
+from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, STRICT, TASKS, Folder, options_of
+from polymodal.training import Settings
+
+__all__ = ["AutomaticModality", "AutomaticTask", "DataSection", "Join", "SplitSection", "document_model"]
+
+# The four forms of fusion are compared in benchmarks/; this one also decides from any single modality.
+DEFAULT_FUSION = "late"
+DEFAULT_BALANCER = "equal"
+Share = Annotated[float, Field(gt=0, lt=1)]
+Label = str | int | float | bool
+
+
+class Join(BaseModel):
+    """Another table whose columns are added by id, never by the order of rows."""
+
+    model_config = STRICT
+
+    table: str = Field(description="The file of the other table, relative to the spec.")
+    on: str = Field(description="The id column that both tables have.")
+
+
+class SplitSection(BaseModel):
+    """Which rows are kept for the test, and for choosing when to stop."""
+
+    model_config = STRICT
+
+    column: str | None = Field(default=None, description="A column that says for each row which part it belongs to.")
+    test: Share | list[Label] | None = Field(
+        default=None,
+        description="The share of rows (or of groups) for the test, or the values of `column` that mean test.",
+    )
+    validation: Share | list[Label] | None = Field(
+        default=None,
+        description="The same for validation; unless given, a tenth of the training rows, whole groups at a time.",
+    )
+    time: str | None = Field(default=None, description="A date column: the latest rows become the test.")
+    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="Decides which rows are drawn.")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "SplitSection":
+        if self.column is not None and self.time is not None:
+            raise ValueError("one of column and time, not both")
+        if self.column is not None and not isinstance(self.test, list):
+            raise ValueError("a list of test values beside column, such as {column: fold, test: [test]}")
+        if self.column is None and isinstance(self.test, list):
+            raise ValueError("a share of rows for test, such as 0.2, unless column is given")
+        if self.column is None and isinstance(self.validation, list):
+            raise ValueError("a share of rows for validation, such as 0.1, unless column is given")
+        return self
+
+
+class DataSection(BaseModel):
+    """Where the rows are, how tables are joined, what counts as missing, and how the rows are divided."""
+
+    model_config = STRICT
+
+    table: str = Field(
+        min_length=1, description="The table: csv, tsv, parquet, feather or jsonl, relative to the spec."
+    )
+    files: str | None = Field(
+        default=None, description="The folder that file columns are relative to; no path may leave it."
+    )
+    id: str | None = Field(default=None, description="The id column; needed where tables are joined.")
+    join: list[Join] = Field(default=[], description="Other tables, joined by id. An unmatched row is absent there.")
+    group: str | None = Field(default=None, description="Rows with the same value here never straddle a split.")
+    split: SplitSection = Field(
+        default_factory=lambda: SplitSection.model_validate({}),
+        description="A column, a random share, or the latest rows.",
+    )
+    missing: list[str] = Field(default=[""], description="What stands for a missing value in the table.")
+    bad_rows: Literal["error", "skip", "mask"] = Field(
+        default="mask",
+        description="What becomes of a value that cannot be read: stop, leave the row out, or count it as absent.",
+    )
+    allow: list[str] = Field(default=[], description="Codes of findings that are accepted on purpose.")
+
+
+class AutomaticModality(BaseModel):
+    """A modality whose kind is chosen from the content of its columns and the number of rows."""
+
+    model_config = STRICT
+
+    type: Literal["auto"]
+    columns: list[str] = Field(min_length=1, description="The columns; patterns such as csf_* are allowed.")
+
+
+class AutomaticTask(BaseModel):
+    """A task whose kind is chosen from the content of its target."""
+
+    model_config = STRICT
+
+    type: Literal["auto"]
+    target: str = Field(description="The column to predict.")
+    weight: Annotated[float, Field(ge=0)] = Field(default=1.0, description="How much its loss counts.")
+
+
+def document_model() -> type[BaseModel]:
+    """The whole spec as one strict model, made from the parts that are there now."""
+    modality: Any = _one_of([*MODALITIES.options().values(), AutomaticModality])
+    task: Any = _one_of([*TASKS.options().values(), AutomaticTask])
+    shape, training = _model_section(), _train_section()
+    return create_model(
+        "Spec",
+        __config__=STRICT,
+        __doc__="What a polymodal model is made of, trained on and asked for.",
+        version=(Literal[1], Field(1, description="The version of this format.")),
+        data=(DataSection, ...),
+        modalities=(dict[str, modality], Field(min_length=1, description="What each row is described by, by name.")),
+        tasks=(dict[str, task], Field(min_length=1, description="What is predicted for each row, by name.")),
+        model=(shape, Field(default_factory=shape, description="The shape of the model.")),
+        train=(training, Field(default_factory=training, description="How it is trained.")),
+    )
+
+
+def _model_section() -> type[BaseModel]:
+    return create_model(
+        "Model",
+        __config__=STRICT,
+        width=(Annotated[int, Field(ge=4, le=4096)], Field(64, description="The length of every token.")),
+        fusion=_part_field(FUSIONS, DEFAULT_FUSION, "How modalities are brought together."),
+    )
+
+
+def _train_section() -> type[BaseModel]:
+    options = options_of(Settings, typed=False)
+    balancer = _part_field(BALANCERS, DEFAULT_BALANCER, "How the losses of the tasks are weighed against each other.")
+    return create_model("Train", __base__=options, balancer=balancer)
+
+
+def _part_field(folder: Folder, default: str, description: str) -> tuple[Any, Any]:
+    options = folder.options()
+    return (_one_of(list(options.values())), Field(options[default](type=default), description=description))
+
+
+def _one_of(models: list[type[BaseModel]]) -> Any:
+    """Any of the models, told apart by the key "type"."""
+    return Annotated[reduce(or_, models), Field(discriminator="type")] if len(models) > 1 else models[0]

@@ -1,0 +1,187 @@
+"""A spec: plain data that was checked, and the objects it stands for."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from polymodal.balancing.base import Balancer
+from polymodal.core import PolymodalError
+from polymodal.fusion.base import Fusion
+from polymodal.modalities.base import Modality
+from polymodal.spec.building import Maker
+from polymodal.spec.checking import checked
+from polymodal.spec.columns import expand_columns
+from polymodal.spec.overrides import override
+from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, TASKS, describe
+from polymodal.spec.plain import plain_source
+from polymodal.spec.reading import read_file, read_text
+from polymodal.spec.sections import DataSection, document_model
+from polymodal.spec.source import Source
+from polymodal.spec.writing import to_yaml
+from polymodal.tasks.base import Task
+from polymodal.training import Settings
+
+__all__ = ["Parts", "Spec", "load"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The objects that a spec stands for, ready for `Model` and `train`."""
+
+    modalities: dict[str, Modality]
+    tasks: dict[str, Task]
+    fusion: Fusion
+    balancer: Balancer
+    settings: Settings
+    width: int
+
+
+class Spec:
+    """What a model is made of, trained on and asked for.
+
+    A spec holds the keys that were given and nothing else; what was left out has its default when it is built. Two
+    specs are equal when they say the same. `folder` is what the paths inside are relative to. Raises SpecError, with
+    every problem at once, where the data do not say something that can be built.
+
+    >>> spec = Spec.from_dict(
+    ...     {
+    ...         "data": {"table": "cohort.csv"},
+    ...         "modalities": {"labs": {"type": "table", "columns": ["age", "csf_*"]}},
+    ...         "tasks": {"diagnosis": {"type": "binary", "target": "diagnosis"}},
+    ...     }
+    ... )
+    >>> spec.build().tasks["diagnosis"].target
+    'diagnosis'
+    """
+
+    def __init__(self, source: Source, folder: FilePath = FilePath()) -> None:
+        self.source, self.folder = source, folder
+        self._document = checked(source)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], folder: FilePath = FilePath(), name: str = "spec") -> "Spec":
+        """A spec out of plain data; `name` stands for it in messages."""
+        return cls(plain_source(data, name), folder)
+
+    @classmethod
+    def from_text(cls, text: str, folder: FilePath = FilePath(), name: str = "spec") -> "Spec":
+        """A spec out of YAML or JSON text."""
+        return cls(read_text(text, name), folder)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Spec) and self.source.data == other.source.data
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.source.data, sort_keys=True))
+
+    def __repr__(self) -> str:
+        inputs, targets = (", ".join(self.source.data[key]) for key in ("modalities", "tasks"))
+        return f"Spec({self.source.name}: {inputs} → {targets})"
+
+    @property
+    def data(self) -> DataSection:
+        """The section `data`, with its defaults."""
+        return self._document.data
+
+    @property
+    def modalities(self) -> dict[str, dict[str, Any]]:
+        """The modalities as plain data, as they were given."""
+        return self.to_dict()["modalities"]
+
+    @property
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """The tasks as plain data, as they were given."""
+        return self.to_dict()["tasks"]
+
+    @property
+    def automatic(self) -> list[str]:
+        """Dotted paths of the parts whose type is `auto`: they are settled from the table before the spec is built."""
+        sections = {"modalities": self.modalities, "tasks": self.tasks}
+        return [
+            f"{key}.{name}" for key, parts in sections.items() for name, part in parts.items() if part["type"] == "auto"
+        ]
+
+    def path(self, relative: str) -> FilePath:
+        """A path of the spec, such as `data.table`, as this process can open it."""
+        return self.folder / relative
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain data, a copy."""
+        return json.loads(json.dumps(self.source.data))
+
+    def to_yaml(self, reasons: Mapping[str, str] | None = None) -> str:
+        """The spec as YAML; `reasons` maps dotted paths to comments."""
+        return to_yaml(self.source.data, reasons)
+
+    def override(self, *assignments: str) -> "Spec":
+        """The same spec with keys set as after `--set`: `spec.override("train.lr=3e-4")`."""
+        return Spec(override(self.source, assignments), self.folder)
+
+    def expanded(self, names: Sequence[str]) -> "Spec":
+        """The same spec with patterns in `columns` replaced by the columns of a table.
+
+        Patterns pass over targets and over the columns for id, group, time and split. Raises DataError for a name or
+        pattern that meets no column.
+        """
+        data, problems = self.to_dict(), []
+        for key, part in data["modalities"].items():
+            if "columns" in part:
+                where = self.source.value_place(("modalities", key, "columns"))
+                try:
+                    part["columns"] = expand_columns(part["columns"], names, self._reserved(), where)
+                except PolymodalError as problem:
+                    problems.append(problem)
+        if problems:
+            raise PolymodalError.joined(problems)
+        return Spec(replace(self.source, data=data), self.folder)
+
+    def build(self) -> Parts:
+        """Fresh objects, not fitted to any data. Raises SpecError, with places, for what the parts refuse."""
+        asked, make = self._document, Maker(self.source)
+        modalities = {
+            name: make.part(MODALITIES, part, ("modalities", name)) for name, part in asked.modalities.items()
+        }
+        tasks = {name: make.part(TASKS, part, ("tasks", name)) for name, part in asked.tasks.items()}
+        fusion = make.part(FUSIONS, asked.model.fusion, ("model", "fusion"))
+        balancer = make.part(BALANCERS, asked.train.balancer, ("train", "balancer"))
+        settings = make.settings(asked.train)
+        make.check_fusion(fusion, list(modalities), asked.model.width)
+        if make.problems:
+            raise PolymodalError.joined(make.problems)
+        return Parts(modalities, tasks, fusion, balancer, settings, asked.model.width)
+
+    def resolved(self, parts: Parts | None = None) -> "Spec":
+        """The same spec with every default written out; `parts` may hold settings that were chosen since then."""
+        parts = parts or self.build()
+        data = {
+            "version": 1,
+            "data": self.data.model_dump(mode="json", exclude_none=True),
+            "modalities": {name: describe(part) for name, part in parts.modalities.items()},
+            "tasks": {name: describe(part) for name, part in parts.tasks.items()},
+            "model": {"width": parts.width, "fusion": describe(parts.fusion)},
+            "train": asdict(parts.settings) | {"balancer": describe(parts.balancer)},
+        }
+        return Spec.from_dict(data, self.folder, self.source.name)
+
+    @staticmethod
+    def schema() -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of every spec that this installation can build."""
+        schema = document_model().model_json_schema()
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+    def _reserved(self) -> Collection[str]:
+        data = self.data
+        special = {data.id, data.group, data.split.column, data.split.time}
+        return {name for name in special if name} | {part["target"] for part in self.tasks.values() if "target" in part}
+
+
+def load(path: str | FilePath, overrides: Sequence[str] = ()) -> Spec:
+    """Read a spec from a YAML or JSON file; `overrides` are assignments such as "train.lr=3e-4".
+
+    Paths inside are relative to the folder of the file. Raises SpecError with every problem at once, each with its line
+    and column.
+    """
+    path = FilePath(path)
+    return Spec(override(read_file(path), overrides), path.parent)
