@@ -25,7 +25,7 @@ class DataTable:
     `frame` has the index 0 … n-1. Columns read from text files hold strings; typed files and DataFrames keep their
     types. `missing` are the strings that mean "no value" beside a true null. `files` is the folder that file columns
     are relative to. `source` names the table in messages. `first_line` is the line number of row 0 where the table came
-    from a text file.
+    from a text file. `notes` are sentences about what reading had to decide (an encoding that was not UTF-8, say).
     """
 
     frame: pd.DataFrame
@@ -33,6 +33,7 @@ class DataTable:
     missing: tuple[str, ...] = ("",)
     files: Path | None = None
     first_line: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame)

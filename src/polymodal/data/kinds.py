@@ -96,10 +96,8 @@ def parse_numbers(
     """
     series = dense(series)
     empty = absent(series, missing)
-    if is_number(series):
-        numbers = numbers_of(series)
-    else:
-        numbers = read_numbers(texts(series), kind.decimal if kind else ".")
+    decimal = kind.decimal if kind else "."
+    numbers = numbers_of(series) if is_number(series) else read_numbers(texts(series), decimal)
     bad = ~np.isfinite(numbers) & ~empty
     if bad.any() or (empty & ~np.isnan(numbers)).any():
         numbers = np.where(bad | empty, np.nan, numbers)

@@ -39,7 +39,7 @@ def read_numbers(written: pa.LargeStringArray, decimal: str) -> np.ndarray:
 
 
 def decimal_mark(written: pa.LargeStringArray) -> str:
-    """The decimal mark, "." or ",", under which more of these texts are numbers; the point where both do equally well."""
+    """The decimal mark, "." or ",", under which more of these texts are numbers; the point if both do alike."""
     if _cast(written) is not None:
         return "."
     bare = pc.replace_substring_regex(written, _UNIT, "")

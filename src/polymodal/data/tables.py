@@ -1,0 +1,133 @@
+"""Tables from files and from memory, whatever they are made of, as one `DataTable`."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as parquet
+
+from polymodal.core import DataError, did_you_mean
+from polymodal.data.base import DataTable
+from polymodal.data.columns import check_names, typed_frame
+from polymodal.data.delimited import read_delimited
+from polymodal.data.jsonlines import read_jsonlines
+
+__all__ = ["from_frame", "read_table"]
+
+_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq", ".feather", ".arrow", ".jsonl", ".ndjson")
+
+
+def read_table(
+    path: str | os.PathLike[str], missing: Sequence[str] = ("",), files: str | os.PathLike[str] | None = None
+) -> DataTable:
+    """Read a table from csv, tsv, parquet, feather or jsonl.
+
+    Text formats arrive as strings, cell for cell as they were written; typed formats keep their types. `missing` are
+    the marks that mean "no value", `files` the folder that file columns are relative to. Raises DataError, with the
+    place, for what cannot be read.
+    """
+    place = Path(path)
+    suffix = _checked_suffix(place)
+    notes: Sequence[str] = ()
+    first_line = None
+    try:
+        if suffix in {".jsonl", ".ndjson"}:
+            frame, first_line = read_jsonlines(place)
+        elif suffix in {".parquet", ".pq", ".feather", ".arrow"}:
+            frame, notes = _read_typed(place, suffix)
+        else:
+            text = read_delimited(place, "," if suffix == ".csv" else "\t")
+            frame, first_line, notes = text.frame, text.first_line, text.notes
+    except OSError as error:
+        raise _unreadable(place, suffix, str(error.strerror or error)) from error
+    root = Path(files) if files is not None else None
+    return DataTable(frame, os.fspath(path), tuple(missing), root, first_line, tuple(notes))
+
+
+def from_frame(
+    frame: pd.DataFrame | np.ndarray,
+    *,
+    source: str = "table",
+    missing: Sequence[str] = ("",),
+    files: str | os.PathLike[str] | None = None,
+) -> DataTable:
+    """A DataFrame or a plain array (rows, columns) as a table; the columns of an array are called "0", "1" ….
+
+    The index is left out, and names become strings. Raises DataError where two names are then alike, or where an array
+    has not two axes.
+    """
+    made = frame if isinstance(frame, pd.DataFrame) else _framed(frame, source)
+    header = ["_".join(map(str, name)) if isinstance(name, tuple) else name for name in made.columns]
+    names, notes = check_names(header, source)
+    own = made.set_axis(names, axis=1).reset_index(drop=True)
+    root = Path(files) if files is not None else None
+    return DataTable(own, source, tuple(missing), root, None, tuple(notes))
+
+
+def _framed(values: np.ndarray, source: str) -> pd.DataFrame:
+    array = np.asarray(values)
+    if array.ndim != 2:
+        raise DataError(
+            "not-a-table",
+            where=source,
+            expected="an array with two axes (rows, columns), or a DataFrame",
+            found=f"{array.ndim} axes",
+            remedy="give one column as values.reshape(-1, 1)",
+        )
+    return pd.DataFrame(array, copy=False)
+
+
+def _checked_suffix(path: Path) -> str:
+    try:
+        exists, plain = path.exists(), path.is_file()
+        siblings = [other.name for other in path.parent.iterdir()] if not exists and path.parent.is_dir() else []
+    except (OSError, ValueError) as error:
+        raise _absent(path, str(error), "check the name") from error
+    if not exists:
+        raise _absent(
+            path, "no such file", did_you_mean(path.name, siblings[:1000]) if siblings else "check the folder"
+        )
+    if not plain:
+        raise _absent(path, "a folder, a device or a pipe", "name a file")
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise DataError(
+            "unknown-format",
+            where=str(path),
+            expected="a file that ends in .csv, .tsv, .parquet, .feather or .jsonl",
+            found=f'"{suffix}"',
+            remedy="save the table in one of these formats",
+        )
+    return suffix
+
+
+def _absent(path: Path, found: str, remedy: str) -> DataError:
+    return DataError("no-such-table", where=str(path), expected="a table to read", found=found, remedy=remedy)
+
+
+def _read_typed(path: Path, suffix: str) -> tuple[pd.DataFrame, list[str]]:
+    try:
+        table = parquet.read_table(path) if suffix in {".parquet", ".pq"} else feather.read_table(path)
+    except (pa.ArrowException, ValueError) as error:
+        raise _unreadable(path, suffix, str(error).splitlines()[0]) from error
+    # What pandas adds when a frame with an index of its own is saved is no column of the table.
+    index = [name for name in table.column_names if name.startswith("__index_level_")]
+    table = table.drop_columns(index)
+    if table.num_rows == 0 or table.num_columns == 0:
+        found = f"{table.num_rows} rows, {table.num_columns} columns"
+        raise DataError("no-rows", where=str(path), expected="rows", found=found, remedy="check the file")
+    return typed_frame(table, str(path))
+
+
+def _unreadable(path: Path, suffix: str, found: str) -> DataError:
+    return DataError(
+        "unreadable-table",
+        where=str(path),
+        expected=f"a {suffix.lstrip('.')} file",
+        found=found,
+        remedy="check that the file is whole and that its name says what it is",
+    )
