@@ -1,0 +1,128 @@
+"""The run folder: who holds it, what is written in it, and what happened."""
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import polymodal
+from polymodal.core import Refusal, ResourceError, UsageProblem
+from polymodal.training.checkpoints import resources_checked
+
+__all__ = ["Folder", "environment"]
+
+PACKAGES = ("torch", "lightning-fabric", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "safetensors", "pillow")
+
+
+class Folder:
+    """One run folder; every path inside is relative, so it can be moved.
+
+    Lines go to events.jsonl and errors.jsonl as they happen. `hold` keeps other processes out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._refused: set[tuple[int, str]] = set()
+
+    @contextmanager
+    def hold(self, resume: bool) -> Iterator["Folder"]:
+        """Make the folder and lock it. Raises ResourceError, naming the holder, where another process has it."""
+        with resources_checked(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self._lock(handle)
+            self._refuse_used(resume)
+            for leftover in [*self.path.rglob(".*.partial"), *self.path.rglob(".*.old")]:
+                shutil.rmtree(leftover, ignore_errors=True)
+            yield self
+        finally:
+            os.close(handle)
+
+    def write(self, name: str, content: str | bytes) -> None:
+        """Write one file so that a crash leaves the old or the new one. Raises ResourceError where that fails."""
+        data = content.encode() if isinstance(content, str) else content
+        aside = self.path / f".{name}.partial"
+        with resources_checked(self.path / name):
+            with aside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(self.path / name)
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write plain data, indented."""
+        self.write(name, json.dumps(content, indent=1, default=float, allow_nan=False) + "\n")
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read plain data that was written before."""
+        return dict(json.loads((self.path / name).read_text()))
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Append what happened to events.jsonl; a refused value goes to errors.jsonl; steps are not kept."""
+        if event["event"] == "refused":
+            self.refuse([event["refusal"]])
+        elif event["event"] != "step":
+            self._append("events.jsonl", {"time": round(time.time(), 3)} | dict(event))
+
+    def refuse(self, refusals: list[Refusal]) -> None:
+        """Append refused values to errors.jsonl, each place once however often it is met."""
+        for refusal in refusals:
+            if (refusal.row, refusal.column) not in self._refused:
+                self._refused.add((refusal.row, refusal.column))
+                self._append("errors.jsonl", asdict(refusal))
+
+    def _append(self, name: str, line: Mapping[str, Any]) -> None:
+        with resources_checked(self.path / name), (self.path / name).open("a") as file:
+            file.write(json.dumps(line, default=float) + "\n")
+
+    def _lock(self, handle: int) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(handle, 1000).decode(errors="replace").strip() or "an unknown process"
+            raise ResourceError(
+                "run-is-locked",
+                where=str(self.path),
+                expected="a run folder that nobody else is writing",
+                found=f"held by {holder}",
+                remedy="wait for that run, stop it, or choose another --out",
+            ) from error
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()} on {socket.gethostname()} since {time.ctime()}\n".encode())
+
+    def _refuse_used(self, resume: bool) -> None:
+        held = sorted(path.name for path in self.path.iterdir() if path.name != ".lock")
+        if held and not resume:
+            raise UsageProblem(
+                "run-exists",
+                where=str(self.path),
+                expected="a folder that is empty or not there",
+                found=f"{len(held)} files, among them {held[0]}",
+                remedy="add --resume to go on with that run, or choose another --out",
+            )
+
+
+def environment() -> dict[str, Any]:
+    """What the run was made with: versions, system and threads; no name of a person or a machine."""
+    return {
+        "polymodal": polymodal.__version__,
+        "python": sys.version.split()[0],
+        "system": f"{platform.system()} {platform.machine()}",
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "threads": torch.get_num_threads(),
+        "processors": os.cpu_count(),
+        "accelerator": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
+    }

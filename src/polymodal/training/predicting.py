@@ -1,0 +1,57 @@
+"""What a trained model says about some rows."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from polymodal.core import Batch, Refusal
+from polymodal.data.base import Rows
+from polymodal.data.samples import Samples
+from polymodal.model import Model
+from polymodal.tasks.base import Decoded
+from polymodal.training.batches import sweep
+
+__all__ = ["answers", "outputs"]
+
+
+def outputs(
+    model: Model,
+    samples: Samples,
+    rows: Rows,
+    change: Callable[[Batch], Batch] = lambda batch: batch,
+    refused: Callable[[Refusal], None] = lambda refusal: None,
+    batch_size: int = 512,
+) -> dict[str, Tensor]:
+    """Outputs (rows, outputs) of each task, on the CPU, with the model in evaluation mode.
+
+    `change` may alter each batch before the model sees it (make a modality dark, say); `refused` is told of values that
+    could not be used.
+    """
+    device = next(model.parameters()).device
+    collected: dict[str, list[Tensor]] = {name: [] for name in model.tasks}
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        for batch in sweep(samples, rows, batch_size):
+            for refusal in batch.refusals:
+                refused(refusal)
+            for name, made in model(change(batch).to(device)).items():
+                collected[name].append(made.cpu())
+    model.train(training)
+    return {name: torch.cat(parts) if parts else torch.zeros(0, 1) for name, parts in collected.items()}
+
+
+def answers(
+    model: Model, samples: Samples, rows: Rows, made: Mapping[str, Tensor]
+) -> dict[str, tuple[Decoded, np.ndarray, np.ndarray]]:
+    """For each task: what was predicted and what is true for its labelled rows, and (rows,) True where labelled."""
+    found = {}
+    for name, task in model.tasks.items():
+        column, cells = samples.targets[name]
+        target, _ = column.collate(cells, rows)
+        labelled = target.present
+        truth = task.truth(target.data["target"][target.index[labelled]])
+        found[name] = (task.decode(made[name][labelled]), truth, labelled.numpy())
+    return found
