@@ -1,0 +1,237 @@
+"""What could be had without us: the commonest answer, a linear model, boosted trees, on the very same rows.
+
+Each is a floor that an honest report shows beside the model. They learn from training and validation rows together
+(none of them needs validation rows to stop) and never see the truth of a test row.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import sparse
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
+
+from polymodal.core.seeding import derive, numpy_generator
+from polymodal.data.plain import Plain
+from polymodal.evaluation.design import Design
+from polymodal.tasks.metrics import SMALLEST, AnswerKind, Answers
+
+__all__ = ["Baseline", "Question", "baselines", "boosting", "linear", "trivial"]
+
+STRENGTHS = (0.1, 0.5, 2.0, 10.0, 50.0, 250.0, 1000.0)
+"""Inverse penalties that the linear model chooses from."""
+
+CHOICE_ROWS = 2000  # rows that choose the penalty
+FIT_ROWS = 100_000  # rows that are fitted
+TREES = 1500  # over all classes
+
+
+@dataclass(frozen=True)
+class Question:
+    """One task put to plain models: which rows teach, which rows ask, and what is true.
+
+    `train` and `test` are row numbers of the design, labelled rows only; `train_truth` and `test_truth` are labels,
+    numbers or (n, classes) booleans as `Answers` has them. `groups` of the training rows stay together when the penalty
+    is chosen.
+    """
+
+    kind: AnswerKind
+    classes: Sequence[str]
+    train: np.ndarray
+    train_truth: np.ndarray
+    test: np.ndarray
+    test_truth: np.ndarray
+    groups: np.ndarray | None = None
+
+    def answered(self, prediction: np.ndarray, probabilities: np.ndarray | None = None) -> Answers:
+        """A plain model's predictions for the test rows beside the truth."""
+        return Answers(self.kind, self.test_truth, prediction, probabilities, self.classes)
+
+    def decided(self, probabilities: np.ndarray) -> Answers:
+        """Labels out of probabilities, by the rule that our own tasks decide by."""
+        names = np.asarray(self.classes, dtype=object)
+        if self.kind == "labels":
+            return self.answered(probabilities > 0.5, probabilities)
+        if self.kind == "ordered":
+            grade = probabilities @ np.arange(len(names))
+            return self.answered(names[np.rint(grade).astype(int)], probabilities)
+        return self.answered(names[probabilities.argmax(1)], probabilities)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A plain model's answers for the test rows, how many rows taught it, and what it chose on them."""
+
+    answers: Answers
+    rows: int
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+class _Plain(Protocol):
+    def fit(self, features: Any, truth: Any) -> Any: ...
+
+    def predict(self, features: Any) -> np.ndarray: ...
+
+
+def baselines(question: Question, blocks: Sequence[Plain] | Design, *, seed: int = 0) -> dict[str, Baseline]:
+    """The three floors of one task: "trivial", "linear", "boosting".
+
+    A design that was fitted on the training rows can serve all tasks of a run; blocks are fitted here.
+    """
+    design = blocks if isinstance(blocks, Design) else Design(blocks, question.train, seed)
+    return {
+        "trivial": trivial(question),
+        "linear": linear(question, design, seed=seed),
+        "boosting": boosting(question, design, seed=seed),
+    }
+
+
+def trivial(question: Question) -> Baseline:
+    """The same answer for every row: how often each class occurred, or the mean."""
+    rows = len(question.train)
+    if question.kind == "numbers":
+        middle = float(np.mean(question.train_truth))
+        return Baseline(question.answered(np.full(len(question.test), middle)), rows, {"mean": middle})
+    shares = _targets(question).mean(0)
+    return Baseline(question.decided(np.tile(shares, (len(question.test), 1))), rows)
+
+
+def linear(question: Question, design: Design, *, seed: int = 0) -> Baseline:
+    """Logistic or ridge regression; its penalty is the one that predicts held-out training rows best.
+
+    Three folds, grouped where groups are given, of at most 2,000 training rows choose among seven penalties by log loss
+    or squared error; the chosen one is fitted to all training rows.
+    """
+    rows = _some(np.arange(len(question.train)), FIT_ROWS, seed, "fit")
+    features, targets = design.linear, _targets(question)
+    chosen = _some(rows, CHOICE_ROWS, seed, "choice")
+    folds = _folds(question, chosen, seed)
+    strength = _strength(features[question.train[chosen]], targets[chosen], folds, question.kind == "labels")
+    make = _ridge(strength) if question.kind == "numbers" else _logistic(strength)
+    made = _predict(
+        make, features[question.train[rows]], targets[rows], features[question.test], question.kind == "labels"
+    )
+    name = "alpha" if question.kind == "numbers" else "C"
+    return Baseline(_as_answers(question, made), len(rows), {name: 1 / strength if name == "alpha" else strength})
+
+
+def boosting(question: Question, design: Design, *, seed: int = 0) -> Baseline:
+    """Gradient boosted trees on the table's columns and the main axes of texts and pictures.
+
+    From 500 rows on, a tenth of them decides when to stop. A design without any column gets the trivial answer.
+    """
+    table, categories = design.table
+    if table.shape[1] == 0:
+        return trivial(question)
+    rows = _some(np.arange(len(question.train)), FIT_ROWS, seed, "fit")
+    targets = _targets(question)
+    outputs = 1 if targets.ndim == 1 else targets.shape[1]
+    options: dict[str, Any] = {
+        "learning_rate": 0.1,
+        "max_iter": int(np.clip(TREES / max(1, outputs if outputs > 2 else 1), 30, 300)),
+        "early_stopping": len(rows) >= 500,
+        "min_samples_leaf": int(np.clip(len(rows) // 20, 2, 20)),
+        "categorical_features": categories if any(categories) else None,
+        "random_state": derive(seed, "boosting") % 2**31,
+    }
+    kind = HistGradientBoostingRegressor if question.kind == "numbers" else HistGradientBoostingClassifier
+    made = _predict(
+        lambda: kind(**options),
+        table[question.train[rows]],
+        targets[rows],
+        table[question.test],
+        question.kind == "labels",
+    )
+    return Baseline(_as_answers(question, made), len(rows))
+
+
+def _targets(question: Question) -> np.ndarray:
+    """Numbers (n,), or classes as (n, classes) zeros and ones."""
+    if question.kind == "numbers":
+        return np.asarray(question.train_truth, dtype=np.float64)
+    if question.kind == "labels":
+        return np.asarray(question.train_truth, dtype=np.float64)
+    return (question.train_truth[:, None] == np.asarray(question.classes, dtype=object)).astype(np.float64)
+
+
+def _as_answers(question: Question, made: np.ndarray) -> Answers:
+    return question.answered(made) if question.kind == "numbers" else question.decided(made)
+
+
+def _predict(make: Callable[[], _Plain], features: Any, targets: np.ndarray, asked: Any, separate: bool) -> np.ndarray:
+    """Numbers (n,) or probabilities (n, classes) for the rows asked; classes without a training row stay at zero."""
+    if targets.ndim == 1:
+        # In units of its own spread, so that one range of penalties suits every target.
+        middle, spread = targets.mean(), targets.std() or 1.0
+        return make().fit(features, (targets - middle) / spread).predict(asked) * spread + middle
+    if separate:
+        pairs = [np.stack([1 - column, column], axis=1) for column in targets.T]
+        return np.stack([_predict(make, features, pair, asked, False)[:, 1] for pair in pairs], axis=1)
+    probabilities = np.zeros((asked.shape[0], targets.shape[1]))
+    labels = targets.argmax(1)
+    if len(np.unique(labels)) == 1:
+        probabilities[:, labels[0]] = 1
+        return probabilities
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits of a floor do not matter
+        model: Any = make().fit(features, labels)
+    probabilities[:, model.classes_] = model.predict_proba(asked)
+    return probabilities
+
+
+def _strength(features: Any, targets: np.ndarray, folds: list[tuple[np.ndarray, np.ndarray]], separate: bool) -> float:
+    """The strength that errs least, trying stronger ones as long as they help."""
+    best, least = 1.0, np.inf
+    if sparse.issparse(features):
+        features = features[:, np.flatnonzero(features.getnnz(axis=0))]  # some rows hold few of all words
+    for strength in STRENGTHS if folds else ():
+        make = _ridge(strength) if targets.ndim == 1 else _logistic(strength)
+        made = [_predict(make, features[fit], targets[fit], features[held], separate) for fit, held in folds]
+        errors = [_error(targets[held], part, separate) for (_, held), part in zip(folds, made, strict=True)]
+        if np.mean(errors) >= least:
+            break
+        best, least = strength, float(np.mean(errors))
+    return best
+
+
+def _error(targets: np.ndarray, made: np.ndarray, separate: bool) -> float:
+    if targets.ndim == 1:
+        return float(np.mean((targets - made) ** 2))
+    held = np.where(targets > 0, made, 1 - made) if separate else (targets * made).sum(1)
+    return float(-np.log(np.clip(held, SMALLEST, 1)).mean())
+
+
+def _folds(question: Question, rows: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    if len(rows) < 6:
+        return []
+    place = np.zeros(len(rows))
+    if question.groups is not None and len(np.unique(question.groups[rows])) >= 3:
+        return list(GroupKFold(3).split(place, groups=question.groups[rows]))
+    number = derive(seed, "folds") % 2**31
+    if question.kind not in ("classes", "ordered"):
+        return list(KFold(3, shuffle=True, random_state=number).split(place))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class with fewer than three rows cannot be in each fold
+        labels = question.train_truth[rows].astype(str)
+        if np.unique(labels, return_counts=True)[1].max() < 3:
+            return list(KFold(3, shuffle=True, random_state=number).split(place))
+        return list(StratifiedKFold(3, shuffle=True, random_state=number).split(place, labels))
+
+
+def _some(rows: np.ndarray, most: int, seed: int, purpose: str) -> np.ndarray:
+    if len(rows) <= most:
+        return rows
+    return np.sort(numpy_generator(seed, "baseline", purpose).choice(rows, most, replace=False))
+
+
+def _logistic(strength: float) -> Callable[[], _Plain]:
+    return lambda: LogisticRegression(C=strength, max_iter=100, tol=1e-4)
+
+
+def _ridge(strength: float) -> Callable[[], _Plain]:
+    return lambda: Ridge(alpha=1 / strength)
