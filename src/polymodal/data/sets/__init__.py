@@ -1,1 +1,18 @@
-""""""
+"""Data sets: one file each, with origin, licence, sha256, tables and a spec that learns from them.
+
+The embedded one, glyphs, is made on this machine; the others lie under $POLYMODAL_DATA/NAME (read, never written to) or
+come from their origin by `get`. What is derived of them goes to the user's cache folder.
+
+>>> from polymodal.data import sets
+>>> [entry["name"] for entry in sets.list()]
+['ad_csf', 'emoji_noto', 'glyphs', 'impac_autism', 'womens_clothing']
+>>> sorted(sets.named("glyphs").tables)
+['glyphs.parquet']
+
+To add a set: one module here that defines SET.
+"""
+
+from polymodal.data.sets.base import DataSet
+from polymodal.data.sets.catalogue import find, get, list, named  # noqa: A004, read as sets.list()
+
+__all__ = ["DataSet", "find", "get", "list", "named"]

@@ -1,0 +1,129 @@
+"""What a data set tells about itself, and how it is found, fetched, checked and made ready."""
+
+import hashlib
+import inspect
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from polymodal.core import DataError
+from polymodal.data.sets.origins import Origin
+from polymodal.data.sets.places import VARIABLE, cache_folder, differences, originals, written
+
+__all__ = ["DataSet"]
+
+
+def _nothing(source: Path, target: Path) -> None:
+    """Derive nothing: the originals are used as they are."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One data set: where it comes from, under which licence, what its files are, and a spec that learns from it.
+
+    `files` maps each original file (or folder, with a trailing "/") to its sha256; it is empty for a set that is made on
+    the spot. `fetched` are the origins for `get`, and `assemble(downloads, target)` makes the originals of what came
+    from there. `derive(source, target)` writes what is derived of the originals; `describe(source, target)` gives the
+    spec as plain data. `made_with` names what a derived table depends on beside the originals and the set's own code.
+    """
+
+    name: str
+    title: str
+    origin: str
+    licence: str
+    rows: int
+    tables: Mapping[str, str]
+    describe: Callable[[Path, Path], dict[str, Any]]
+    files: Mapping[str, str] = field(default_factory=dict)
+    fetched: tuple[Origin, ...] = ()
+    assemble: Callable[[Path, Path], None] | None = None
+    derive: Callable[[Path, Path], None] = _nothing
+    made_with: tuple[str, ...] = ()
+
+    @property
+    def embedded(self) -> bool:
+        """True where the set needs no originals: it is made on this machine."""
+        return not self.files
+
+    def find(self) -> Path:
+        """The folder of the originals, checked: $POLYMODAL_DATA/NAME, else what `get` has fetched.
+
+        Raises DataError, with origin and licence, where the set is not there, or is not what it should be.
+        """
+        if self.embedded:
+            return self.ready()
+        folder = self._there()
+        if folder is None:
+            raise DataError(
+                "data-set-not-there",
+                where=self.name,
+                expected=f"{self.title} ({self.origin}; licence: {self.licence})",
+                found=f"no folder ${VARIABLE}/{self.name}, and nothing fetched before",
+                remedy=f"polymodal data get {self.name}, or put its files into ${VARIABLE}/{self.name}",
+            )
+        self._check(folder)
+        return folder
+
+    def get(self) -> Path:
+        """The folder of the originals, fetched from their origin first where they are not there yet.
+
+        Raises DataError where the origin cannot be reached or what it gives has another sha256.
+        """
+        if self.embedded or self._there() is not None:
+            return self.find()
+        target = self._cache("original")
+        with tempfile.TemporaryDirectory() as scratch, written(target) as draft:
+            downloads = draft if self.assemble is None else Path(scratch)
+            for origin in self.fetched:
+                origin.fetch(downloads)
+            if self.assemble is not None:
+                self.assemble(downloads, draft)
+            self._check(draft)
+        return target
+
+    def prepare(self, source: Path, target: Path) -> None:
+        """Write what is derived of the originals in `source` into the existing folder `target`."""
+        self.derive(source, target)
+
+    def ready(self) -> Path:
+        """The folder of the derived tables, made at first use and kept in the cache under a name that states its content."""
+        source = Path() if self.embedded else self.find()
+        target = self._cache("derived")
+        if not target.is_dir():
+            with written(target) as draft:
+                self.prepare(source, draft)
+        return target
+
+    def spec(self) -> dict[str, Any]:
+        """A spec that learns from this set on this machine, as plain data."""
+        target = self.ready()
+        return self.describe(target if self.embedded else self.find(), target)
+
+    def is_there(self) -> bool:
+        """Whether `find` would look at something; nothing is checked or made."""
+        return self.embedded or self._there() is not None
+
+    def _there(self) -> Path | None:
+        given = originals()
+        places = [self._cache("original")] if given is None else [given / self.name, self._cache("original")]
+        return next((place for place in places if place.is_dir()), None)
+
+    def _check(self, folder: Path) -> None:
+        wrong = differences(folder, self.files)
+        if wrong:
+            raise DataError(
+                "data-set-differs",
+                where=str(folder),
+                expected=f"{self.name} as of {self.origin}",
+                found="; ".join(wrong),
+                remedy=f"put the original files there, or remove the folder and run: polymodal data get {self.name}",
+            )
+
+    def _cache(self, kind: str) -> Path:
+        parts = [f"{name} {value}" for name, value in sorted(self.files.items())]
+        if kind == "derived":
+            parts += [*self.made_with, Path(inspect.getfile(self.describe)).read_text(encoding="utf-8")]
+        key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return cache_folder() / "sets" / self.name / f"{kind}-{key}"
