@@ -23,8 +23,8 @@ def _nothing(source: Path, target: Path) -> None:
 class DataSet:
     """One data set: where it comes from, under which licence, what its files are, and a spec that learns from it.
 
-    `files` maps each original file (or folder, with a trailing "/") to its sha256; it is empty for a set that is made on
-    the spot. `fetched` are the origins for `get`, and `assemble(downloads, target)` makes the originals of what came
+    `files` maps each original file (or folder, with a trailing "/") to its sha256; it is empty for a set that is made
+    on the spot. `fetched` are the origins for `get`, and `assemble(downloads, target)` makes the originals of what came
     from there. `derive(source, target)` writes what is derived of the originals; `describe(source, target)` gives the
     spec as plain data. `made_with` names what a derived table depends on beside the originals and the set's own code.
     """
@@ -88,7 +88,7 @@ class DataSet:
         self.derive(source, target)
 
     def ready(self) -> Path:
-        """The folder of the derived tables, made at first use and kept in the cache under a name that states its content."""
+        """The folder of the derived tables, made at first use and kept in the cache under a key of its content."""
         source = Path() if self.embedded else self.find()
         target = self._cache("derived")
         if not target.is_dir():

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import PIL
@@ -76,10 +76,10 @@ CATEGORIES = {
     **dict.fromkeys(("Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps"), "punctuation"),
 }
 STYLED_LETTERS = range(0x1D400, 0x1D800)
-"""Mathematical bold, italic … letters: their style is part of the character, so "bold or not" would not be about fonts."""
+"""Mathematical bold, italic … letters: their style belongs to the character, not to the font."""
 GIVEAWAYS = frozenset(SCRIPTS) | frozenset(
-    "ARROW ARROWS CAPITAL DIGIT FRACTION LETTER LIGATURE MARK MODIFIER NUMBER NUMERAL OPERATOR PUNCTUATION SIGN SMALL "
-    "SYMBOL".split()
+    {"ARROW", "ARROWS", "CAPITAL", "DIGIT", "FRACTION", "LETTER", "LIGATURE", "MARK", "MODIFIER", "NUMBER", "NUMERAL"}
+    | {"OPERATOR", "PUNCTUATION", "SIGN", "SMALL", "SYMBOL"}
 )
 TELLING_SHARE = 0.95
 
@@ -102,14 +102,14 @@ SHAPE_COLUMNS = (
     "holes",
     "contour",
 )
-"""Lengths are in units of the font size, `top` and `bottom` counted from the base line; centres are in shares of the box."""
+"""Lengths in units of the font size, `top` and `bottom` counted from the base line; centres in shares of the box."""
 
 
 class Face:
     """One font file, ready to draw from."""
 
     def __init__(self, name: str) -> None:
-        path = str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf")
+        path = str(Path(mpl.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf")
         self.name = name
         # The basic layout engine gives the same pictures whether or not the machine has libraqm.
         self.font = ImageFont.truetype(path, EM, layout_engine=ImageFont.Layout.BASIC)
@@ -242,7 +242,7 @@ def _draw_all(
             for place in order[:PAIRS_PER_CHARACTER]:
                 inks = [faces[name].ink(character) for name in whole[place]]
                 drawn = [_picture(ink) for ink in inks if ink is not None]
-                keys = [f"{hashlib.sha256(picture).hexdigest()[:20]}.png" for picture in drawn]
+                keys = [f"{hashlib.sha256(picture.tobytes()).hexdigest()[:20]}.png" for picture in drawn]
                 differ = len(set(keys)) == 2
                 for name, bold, key in zip(whole[place], ("regular", "bold"), keys, strict=False):
                     rows.append((character, name, fold, bold if differ else None, key))
@@ -267,7 +267,7 @@ def _hold_out(frame: pd.DataFrame) -> pd.DataFrame:
     """
     together: DisjointSet[str] = DisjointSet(sorted(frame["character"].unique()))
     for column in ("picture", "name"):
-        for key, members in frame[frame[column] != ""].groupby(column)["character"].unique().items():
+        for members in frame[frame[column] != ""].groupby(column)["character"].unique():
             for other in members[1:]:
                 together.merge(members[0], other)
     script = frame.fillna({"script": ""}).drop_duplicates("character").set_index("character")["script"]
@@ -296,7 +296,7 @@ def _deal(groups: Sequence[Sequence[str]]) -> dict[str, str]:
 
 
 def _take_away(frame: pd.DataFrame) -> pd.DataFrame:
-    """Synthetic absence: in ABSENT_RATE of rows each, the picture, the name or the shape numbers go; never two of them."""
+    """Synthetic absence: in ABSENT_RATE of rows each, picture, name or shape numbers go; never two of them."""
     draws = numpy_generator(0, "glyphs", "absent").random(len(frame))
     parts: tuple[list[str], ...] = (["picture"], ["name"], list(SHAPE_COLUMNS))
     for place, columns in enumerate(parts):
@@ -305,11 +305,11 @@ def _take_away(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(name=frame["name"].replace("", None))
 
 
-def _derive(source: Path, target: Path) -> None:
+def _derive(_source: Path, target: Path) -> None:
     make(target)
 
 
-def _describe(source: Path, target: Path) -> dict[str, Any]:
+def _describe(_source: Path, target: Path) -> dict[str, Any]:
     return {
         "version": 1,
         "data": {
@@ -335,13 +335,13 @@ SET = DataSet(
     name="glyphs",
     title="Characters in fonts that are shipped with Matplotlib: picture, Unicode name, shape numbers",
     origin="made on this machine from DejaVu and STIX fonts and Python's unicodedata",
-    licence="fonts: Bitstream Vera and Arev licences, DejaVu changes in the public domain; SIL Open Font License (STIX)",
-    rows=0,
+    licence="fonts: Bitstream Vera and Arev licences, changes in the public domain (DejaVu); STIX Font License",
+    rows=7_058,
     tables={"glyphs.parquet": "one row for each character in a font face, with the files of the folder pictures"},
     describe=_describe,
     derive=_derive,
     made_with=(
-        f"matplotlib {matplotlib.__version__}",
+        f"matplotlib {mpl.__version__}",
         f"Pillow {PIL.__version__}",
         f"freetype {features.version('freetype2')}",
         f"Unicode {unicodedata.unidata_version}",

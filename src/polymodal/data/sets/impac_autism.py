@@ -18,15 +18,14 @@ __all__ = ["SET"]
 
 PEOPLE, ANATOMY, QUALITY = "participants.csv", "anatomy.csv", "anatomy_qc.csv"
 IDENTITY = "subject_id"
-CONSTANT = frozenset(
-    f"{side}-{kind}" for side in ("Left", "Right") for kind in ("WM-hypointensities", "non-WM-hypointensities")
-)
+CONSTANT = frozenset(f"{side}-{kind}WM-hypointensities" for side in ("Left", "Right") for kind in ("", "non-"))
+"""Zero in every row."""
 COPY = "eTIV"
 """Equal to EstimatedTotalIntraCranialVol in every row."""
 RAW = "https://raw.githubusercontent.com/ramp-kits/autism/e85f1f97106127efd528aafdb781a4c0e880edcd/data/"
 
 
-def _describe(source: Path, target: Path) -> dict[str, Any]:
+def _describe(source: Path, _target: Path) -> dict[str, Any]:
     columns = pd.read_csv(source / ANATOMY, nrows=0).columns
     kept = [name for name in columns if name not in {IDENTITY, COPY} | CONSTANT]
     areas = [name for name in kept if name.endswith("_area")]

@@ -1,4 +1,4 @@
-"""Where data sets lie: the folder of originals that the user names, and the cache folder for what was fetched or made."""
+"""Where data sets lie: the folder of originals that the user names, and the cache for what was fetched or made."""
 
 import hashlib
 import os

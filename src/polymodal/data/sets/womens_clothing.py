@@ -17,7 +17,7 @@ __all__ = ["SET"]
 TABLE = "womens_clothing.parquet"
 
 
-def _describe(source: Path, target: Path) -> dict[str, Any]:
+def _describe(source: Path, _target: Path) -> dict[str, Any]:
     return {
         "version": 1,
         "data": {"table": str(source / TABLE), "group": "Clothing ID", "split": {"test": 0.1, "seed": 42}},
