@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["absent", "dense", "is_number", "is_time", "numbers_of", "parse_labels", "texts"]
+__all__ = ["absent", "dense", "holds_objects", "is_number", "is_time", "numbers_of", "parse_labels", "texts"]
 
 _FLOAT_WRITTEN_WHOLE = r"^(-?(?:0|[1-9][0-9]*))\.0$"
 
@@ -83,6 +83,11 @@ def is_number(series: pd.Series) -> bool:
 def is_time(series: pd.Series) -> bool:
     """Whether the column holds points in time by type (not as text)."""
     return bool(pd.api.types.is_datetime64_any_dtype(series.dtype))
+
+
+def holds_objects(series: pd.Series) -> bool:
+    """Whether some cell holds more than a number, a text or a date: a picture in memory, say."""
+    return series.dtype == object and not all(map(pd.api.types.is_scalar, series))
 
 
 def numbers_of(series: pd.Series) -> np.ndarray:

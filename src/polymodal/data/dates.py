@@ -19,6 +19,7 @@ _DAY_NAME = (
     rf"[\s\-/]*(?P<year>\d{{4}}|\d{{2}}){_TIME}"
 )
 _NAME_DAY = rf"{_WEEKDAY}(?P<name>\p{{L}}{{3,10}})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}}){_TIME}"
+_LONGEST = 60  # letters; no date is longer
 _COMPACT = rf"^(?P<year>(?:19|20)\d{{2}})(?P<month>\d{{2}})(?P<day>\d{{2}}){_TIME}"
 _MONTH_ONLY = r"^(?P<year>\d{4})-(?P<month>\d{2})$"
 # The first three letters of the months in English, German, French, Spanish, Italian and Dutch, where they differ.
@@ -42,11 +43,15 @@ def read_dates(written: pa.LargeStringArray, order: str) -> np.ndarray:
     encoded = pc.dictionary_encode(written)
     distinct = encoded.dictionary
     days = np.full(len(distinct) + 1, np.nan)
-    for pattern in (_YEAR_FIRST, _DAY_NAME, _NAME_DAY, _COMPACT, _MONTH_ONLY):
-        _fill(days, _simple_days(distinct, pattern))
-    numeric = _extract(distinct, _YEAR_LAST)
-    for day_first in (order == "dmy", order != "dmy"):
-        _fill(days, _ordered_days(numeric, day_first))
+    maybe = np.flatnonzero(pc.less_equal(pc.utf8_length(distinct), _LONGEST).to_numpy(zero_copy_only=False))
+    for pattern in (_YEAR_FIRST, _YEAR_LAST, _DAY_NAME, _NAME_DAY, _COMPACT, _MONTH_ONLY):
+        open_ones = maybe[np.isnan(days[maybe])]
+        found = _extract(distinct.take(pa.array(open_ones)), pattern)
+        if pattern is _YEAR_LAST:
+            first, second = (_ordered_days(found, day_first) for day_first in (order == "dmy", order != "dmy"))
+            days[open_ones] = np.where(np.isnan(first), second, first)
+        elif len(found):
+            days[open_ones] = _simple_days(found)
     codes = pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)
     return days[codes]
 
@@ -74,11 +79,6 @@ def date_order(written: pa.LargeStringArray) -> tuple[str, str]:
 _SPOKEN = {"dmy": "day first", "mdy": "month first"}
 
 
-def _fill(days: np.ndarray, more: np.ndarray) -> None:
-    here = days[:-1]
-    here[np.isnan(here)] = more[np.isnan(here)]
-
-
 def _extract(written: pa.LargeStringArray, pattern: str) -> pd.DataFrame:
     fields = pc.extract_regex(written, pattern)
     valid = fields.is_valid().to_numpy(zero_copy_only=False)
@@ -87,8 +87,7 @@ def _extract(written: pa.LargeStringArray, pattern: str) -> pd.DataFrame:
     return pd.DataFrame(columns, dtype=object)
 
 
-def _simple_days(written: pa.LargeStringArray, pattern: str) -> np.ndarray:
-    found = _extract(written, pattern)
+def _simple_days(found: pd.DataFrame) -> np.ndarray:
     month = _month_numbers(found["name"]) if "name" in found else _number(found["month"])
     day = _number(found["day"]) if "day" in found else np.ones(len(found))
     return _days(_year(found["year"]), month, day) + _time_of_day(found)

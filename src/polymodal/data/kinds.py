@@ -50,6 +50,7 @@ FILE_SUFFIXES: Mapping[str, str] = {
 """What a file name's ending says about the file."""
 
 _ENOUGH = 0.9  # share of the cells that must parse for a column of text to be numbers or dates
+_LONGEST = 60  # letters; no number or date is longer
 _EXACT = 2**53  # the largest whole number up to which a float tells neighbours apart
 
 
@@ -156,10 +157,7 @@ def _kind_of_numbers(known: pd.Series, numbers: np.ndarray, kind: Kind) -> Kind:
 
 
 def _kind_of_texts(written: pa.LargeStringArray) -> Kind:
-    compact = _all_compact_dates(written)
-    if compact is not None:
-        return compact
-    numeric = _numeric_kind(written)
+    numeric = _all_compact_dates(written) or _numeric_kind(written) if _has_digits(written) else None
     if numeric is not None:
         return numeric
     counts = pd.Series(written.to_numpy(zero_copy_only=False), dtype=object).value_counts()
@@ -169,8 +167,15 @@ def _kind_of_texts(written: pa.LargeStringArray) -> Kind:
         answers = {_BOOLEAN[text.lower()] for text in counts.index}
         if len(answers) == 2:
             return Kind("boolean", f"every value is {_listed(counts)}")
-    dates = _date_kind(written)
+    dates = _date_kind(written) if _has_digits(written) else None
     return dates if dates is not None else _kind_of_words(counts)
+
+
+def _has_digits(written: pa.LargeStringArray) -> bool:
+    """Whether enough cells are short and hold a digit, as numbers and dates do: a quick look that spares a long one."""
+    short = pc.filter(written, pc.less_equal(pc.utf8_length(written), _LONGEST))
+    digits = pc.sum(pc.match_substring_regex(short, r"\d")).as_py() or 0
+    return bool(digits >= 0.3 * len(written))
 
 
 def _all_compact_dates(written: pa.LargeStringArray) -> Kind | None:
@@ -220,8 +225,6 @@ def _kind_of_codes(written: pa.LargeStringArray) -> Kind:
 
 
 def _date_kind(written: pa.LargeStringArray) -> Kind | None:
-    if not pc.any(pc.match_substring_regex(pc.unique(written)[:1000], r"\d")).as_py():
-        return None
     order, why = date_order(written)
     days = read_dates(written, order)
     fine = ~np.isnan(days)

@@ -1,0 +1,261 @@
+"""What is wrong with a table for the question that is asked of it, before any model is trained."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from polymodal.core import DataError, GateError, PolymodalError
+from polymodal.data.base import DataTable, Rows
+from polymodal.data.cells import absent, dense, holds_objects, is_number, numbers_of, parse_labels, texts
+from polymodal.data.copies import GiveAway, give_aways
+from polymodal.data.duplicates import repeated_rows
+from polymodal.data.files import content_hashes
+from polymodal.data.joins import JoinReport
+from polymodal.data.splits import Split
+
+__all__ = ["LEAKS", "Finding", "Roles", "examine", "inseparable", "refuse"]
+
+LEAKS = frozenset(
+    {
+        "group-on-both-sides", "same-file-on-both-sides", "same-row-on-both-sides", "target-among-inputs",
+        "column-equals-target", "id-among-inputs",
+    }
+)  # fmt: skip
+"""Errors that would make a result look better than it is: they close a gate (exit 8). Other errors are of the data."""
+
+_FEW = 5  # training rows under which a class is hardly learnt
+_CLASSES = 20  # numbers with more distinct values are no classes
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found. An error stops `fit` unless its code is allowed; a warning is only shown.
+
+    `where` names columns, `rows` are the rows concerned (where there are such).
+    """
+
+    code: str
+    severity: Literal["error", "warning"]
+    where: str
+    message: str
+    remedy: str
+    rows: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64), compare=False)
+
+    def as_error(self, source: str) -> PolymodalError:
+        """The same as an error that can be raised: GateError for a leak, DataError for the rest."""
+        kind = GateError if self.code in LEAKS else DataError
+        remedy = f"{self.remedy}, or accept it with data.allow: [{self.code}]"
+        expected = "no leak" if self.code in LEAKS else "data that can be learned from"
+        return kind(self.code, where=f"{source}, {self.where}", expected=expected, found=self.message, remedy=remedy)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the columns are for: `inputs` by modality, `targets` by task, the id, the group."""
+
+    inputs: Mapping[str, Sequence[str]]
+    targets: Mapping[str, str]
+    id: str | None = None
+    group: str | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """Every input column once."""
+        return list(dict.fromkeys(name for names in self.inputs.values() for name in names))
+
+
+def examine(
+    table: DataTable,
+    roles: Roles,
+    split: Split,
+    files: Mapping[str, Sequence[str | None]] | None = None,
+    joins: Sequence[JoinReport] = (),
+    allow: Collection[str] = (),
+) -> list[Finding]:
+    """Everything worth knowing, errors first; findings whose code is in `allow` are left out.
+
+    `files` maps a modality to the file name in each row (None = none), relative to `table.files`; their content is
+    compared.
+    """
+    found = [
+        *_columns_misused(table, roles),
+        *_targets(table, roles, split),
+        *_both_sides(table, roles, split, files or {}),
+        *_inputs(table, roles, split),
+        *_joins(joins),
+    ]
+    return sorted((one for one in found if one.code not in allow), key=lambda one: one.severity != "error")
+
+
+def inseparable(
+    table: DataTable, roles: Roles, files: Mapping[str, Sequence[str | None]] | None = None
+) -> list[np.ndarray]:
+    """Keys (n,) of rows that a split must not part: copies of one another, or files with the same content; -1 = none.
+
+    What `make_split` takes as `together`, so that a random split never has to be refused.
+    """
+    shared = [_same_files(table, names) for names in (files or {}).values()]
+    return [repeated_rows(table, _described_by(roles)), *shared]
+
+
+def refuse(findings: Sequence[Finding], source: str = "table") -> None:
+    """Raise every error among the findings as one: a leak closes the gate (exit 8), anything else is exit 4.
+
+    Errors of the data come first, for they have to be mended before a leak can be judged.
+    """
+    errors = [finding.as_error(source) for finding in findings if finding.severity == "error"]
+    if errors:
+        raise PolymodalError.joined(sorted(errors, key=lambda error: isinstance(error, GateError)))
+
+
+def _columns_misused(table: DataTable, roles: Roles) -> Iterator[Finding]:
+    targets = set(roles.targets.values())
+    for modality, names in roles.inputs.items():
+        for name in names:
+            where = f'column "{name}" of modality "{modality}"'
+            if name in targets:
+                found = "what is to be predicted is among the inputs"
+                yield Finding("target-among-inputs", "error", where, found, "take it out of the modality")
+            elif name == roles.id:
+                yield Finding("id-among-inputs", "error", where, "the id is an input", "take it out of the modality")
+            elif name == roles.group:
+                found = "the group is an input, but in the test rows every group is new"
+                yield Finding("group-among-inputs", "warning", where, found, "take it out of the modality")
+    others = [name for name in roles.columns if name not in targets and name != roles.id]
+    yield from map(_given_away, give_aways(table, others, roles.targets))
+
+
+def _given_away(found: GiveAway) -> Finding:
+    where = f'columns "{found.column}" and "{found.target}"'
+    remedy = f'take "{found.column}" out of the inputs'
+    message = {
+        "equal": "the input holds the same values as the target",
+        "renamed": "the input is the target under other names: one value of it for each value of the target",
+        "rescaled": "the input is the target on another scale: its numbers stand in exactly the same order",
+        "rounded": "the input puts all rows in the order of the target: one looks rounded from the other",
+        "decides": "each value of the input goes with a single value of the target",
+    }[found.how]
+    if found.how in {"rounded", "decides"}:
+        return Finding("column-decides-target", "warning", where, message, remedy)
+    return Finding("column-equals-target", "error", where, message, remedy)
+
+
+def _targets(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:
+    for task, name in roles.targets.items():
+        where = f'target "{name}" of task "{task}"'
+        labels = pd.Series(parse_labels(table.column(name), table.missing), dtype=object)
+        train, test = labels.iloc[split.train].dropna(), labels.iloc[split.test].dropna()
+        remedy = "check the column and the split, or take the task out"
+        if train.nunique() < 2:
+            found = "no training row is labelled" if train.empty else f'every training row is "{train.iloc[0]}"'
+            yield Finding("one-class", "error", where, found, remedy)
+        elif labels.nunique() <= _CLASSES or not _numeric(table.column(name)):
+            yield from _classes(where, train, test)
+
+
+def _numeric(series: pd.Series) -> bool:
+    series = dense(series)
+    return is_number(series) or pd.to_numeric(series, errors="coerce").notna().mean() > 0.5
+
+
+def _classes(where: str, train: pd.Series, test: pd.Series) -> Iterator[Finding]:
+    counts = train.value_counts()
+    rare = counts[counts < _FEW]
+    if len(rare):
+        shown = _listed(f"{name} ({many})" for name, many in rare.items())
+        found = f"classes with fewer than {_FEW} training rows: {shown}"
+        yield Finding("few-rows-per-class", "warning", where, found, "give more rows of them, or join classes")
+    unseen = test[~test.isin(counts.index)]
+    if len(unseen):
+        found = f"classes in the test rows that no training row has: {_listed(sorted(unseen.unique()))}"
+        rows = unseen.index.to_numpy(dtype=np.int64)
+        yield Finding("class-unseen-in-training", "warning", where, found, "change the split", rows)
+
+
+def _both_sides(
+    table: DataTable, roles: Roles, split: Split, files: Mapping[str, Sequence[str | None]]
+) -> Iterator[Finding]:
+    if roles.group is not None:
+        groups = pd.factorize(parse_labels(table.column(roles.group), table.missing))[0]
+        where = f'group column "{roles.group}"'
+        yield from _straddling("group-on-both-sides", where, "groups", groups, split)
+    for modality, names in files.items():
+        where = f'files of modality "{modality}"'
+        keys = _same_files(table, names)
+        yield from _straddling("same-file-on-both-sides", where, "files with the same content", keys, split)
+    rows = repeated_rows(table, _described_by(roles))
+    yield from _straddling("same-row-on-both-sides", "all inputs", "rows that repeat one another", rows, split)
+
+
+def _described_by(roles: Roles) -> list[str]:
+    return [name for name in roles.columns if name not in {*roles.targets.values(), roles.id, roles.group}]
+
+
+def _same_files(table: DataTable, names: Sequence[str | None]) -> np.ndarray:
+    written = [name or "" for name in names]
+    content = content_hashes(table.files, written) if table.files is not None else np.array(written, dtype=object)
+    return pd.factorize(pd.Series(content, dtype=object).replace("", None))[0].astype(np.int64)
+
+
+def _straddling(code: str, where: str, what: str, keys: np.ndarray, split: Split) -> Iterator[Finding]:
+    parts = {"training": split.train, "validation": split.validation, "test": split.test}
+    for learned, held in (("training", "test"), ("validation", "test"), ("training", "validation")):
+        shared = np.intersect1d(keys[parts[learned]], keys[parts[held]])
+        shared = shared[shared >= 0]
+        if len(shared):
+            rows = parts[held][np.isin(keys[parts[held]], shared)]
+            # Rows seen twice by training and validation only stop training late; the test stays honest.
+            severity: Literal["error", "warning"] = "error" if held == "test" else "warning"
+            found = f"{len(shared)} {what} stand in {learned} and in {held} ({len(rows)} rows of {held})"
+            remedy = "keep them on one side (data.group, or another split)"
+            yield Finding(code if held == "test" else f"{code}-of-validation", severity, where, found, remedy, rows)
+
+
+def _inputs(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:
+    for name in roles.columns:
+        series = table.column(name)
+        if holds_objects(series):
+            continue
+        empty = absent(series, table.missing)
+        where = f'column "{name}"'
+        known = series[split.train][~empty[split.train]]
+        if len(known) == 0:
+            found = "no row has a value" if empty.all() else "no training row has a value"
+            yield Finding("all-missing-column", "warning", where, found, "leave it out")
+        elif known.nunique() == 1:
+            found = "every training row that has a value has the same"
+            yield Finding("constant-column", "warning", where, found, "leave it out")
+        infinite = _infinite(series)
+        if len(infinite):
+            found = f"{len(infinite)} infinite values; they count as missing"
+            yield Finding("infinite-values", "warning", where, found, "mend them at their source", infinite)
+
+
+def _infinite(series: pd.Series) -> Rows:
+    series = dense(series)
+    if is_number(series):
+        return np.flatnonzero(np.isinf(numbers_of(series)))
+    words = pa.array(["inf", "-inf", "+inf", "infinity", "-infinity"], pa.large_string())
+    found = pc.is_in(pc.utf8_lower(texts(series)), value_set=words)
+    return np.flatnonzero(found.to_numpy(zero_copy_only=False))
+
+
+def _joins(joins: Sequence[JoinReport]) -> Iterator[Finding]:
+    for one in joins:
+        rows = one.matched + one.unmatched
+        if one.matched >= 0.5 * rows:
+            continue
+        found = f"only {one.matched} of {rows} rows have a partner in {one.table}; {one.unused} of its rows go unused"
+        code = "few-join-matches" if one.matched else "no-join-matches"
+        remedy = "check that both columns hold the same ids, written the same way"
+        yield Finding(code, "warning" if one.matched else "error", f'join by "{one.on}"', found, remedy)
+
+
+def _listed(names: Iterable[object]) -> str:
+    shown = [str(name) for name in names]
+    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
