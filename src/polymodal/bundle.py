@@ -37,8 +37,8 @@ def save(folder: Path, model: Model, spec: Mapping[str, Any], card: str) -> None
     """
     config = {"format": FORMAT, "polymodal": polymodal.__version__, "spec": spec}
     states = {
-        "modalities": {name: part.column.state() for name, part in model.modalities.items()},
-        "tasks": {name: part.column.state() for name, part in model.tasks.items()},
+        "modalities": {name: part.reader.state() for name, part in model.modalities.items()},
+        "tasks": {name: part.reader.state() for name, part in model.tasks.items()},
     }
     commit(
         folder,
@@ -106,7 +106,7 @@ def _said(part: Modality | Task) -> str:
 def _rebuild(parts: Parts, states: Mapping[str, Any]) -> Model:
     for group, made in (("modalities", parts.modalities), ("tasks", parts.tasks)):
         for name, part in made.items():
-            part.column.restore(states[group][name])
+            part.reader.restore(states[group][name])
     return Model(parts.modalities, parts.tasks, parts.fusion, parts.width)
 
 

@@ -16,7 +16,7 @@ __all__ = ["Model"]
 class Model(nn.Module):
     """One model of several modalities for several tasks.
 
-    The columns of the modalities and tasks must be fitted. The fusion is copied, so that one description can build
+    The readers of the modalities and tasks must be fitted. The fusion is copied, so that one description can build
     several models.
     """
 

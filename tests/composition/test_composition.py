@@ -42,10 +42,10 @@ def readable_target(task):
     """The first example target that the task can be fitted to."""
     for table in example_targets(ROWS, column=task.target).values():
         try:
-            task.column.fit(table, np.arange(ROWS))
+            task.reader.fit(table, np.arange(ROWS))
         except DataError:
             continue
-        if task.column.read(table).present.sum() > ROWS // 2:
+        if task.reader.read(table).present.sum() > ROWS // 2:
             return table.frame[task.target]
     raise AssertionError(f"no example target for {type(task).__name__}")
 
@@ -59,7 +59,7 @@ def build(case) -> Scene:
     frame["target"] = readable_target(tasks["tested"])
     frame["fake_target"] = np.linspace(-1, 1, ROWS)
     table = DataTable(frame, files=tables[0].files)
-    columns = [{name: part.column for name, part in parts.items()} for parts in (modalities, tasks)]
+    columns = [{name: part.reader for name, part in parts.items()} for parts in (modalities, tasks)]
     for column in [*columns[0].values(), *columns[1].values()]:
         column.fit(table, np.arange(ROWS))
     batch = Samples.read(table, *columns).batch(np.arange(ROWS))

@@ -33,8 +33,8 @@ def column_with(**methods):
     class Changed(FakeModality):
         def __init__(self, columns: tuple[str, ...] = ("first", "second")):
             super().__init__(columns)
-            kind = type(self.column)
-            self.column = type("Changed", (kind,), methods)(columns)
+            kind = type(self.reader)
+            self.reader = type("Changed", (kind,), methods)(columns)
 
     return Changed()
 

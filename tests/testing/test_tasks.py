@@ -46,7 +46,7 @@ def unlabelled_as_zero():
         data = torch.cat([values.data["target"], torch.zeros(1)])
         return Values({"target": data}, torch.where(values.index < 0, len(data) - 1, values.index)), refusals
 
-    task.column.__class__ = type("Changed", (type(task.column),), {"collate": collate})
+    task.reader.__class__ = type("Changed", (type(task.reader),), {"collate": collate})
     return task
 
 

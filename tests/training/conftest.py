@@ -48,9 +48,9 @@ def make_small(settings: Settings, frame: pd.DataFrame | None = None) -> Small:
     tasks = {"sick": Binary("sick"), "score": Regression("score")}
     rows = {"train": np.arange(64), "validation": np.arange(64, 80), "test": np.arange(80, 96)}
     for part in [*modalities.values(), *tasks.values()]:
-        part.column.fit(table, rows["train"])
-    inputs = {name: part.column for name, part in modalities.items()}
-    targets = {name: part.column for name, part in tasks.items()}
+        part.reader.fit(table, rows["train"])
+    inputs = {name: part.reader for name, part in modalities.items()}
+    targets = {name: part.reader for name, part in tasks.items()}
     samples = Samples.read(table, inputs, targets)
     with seeded(settings.seed, "model"):
         model = Model(modalities, tasks, Late(), width=8)

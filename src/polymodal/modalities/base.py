@@ -29,15 +29,15 @@ class Modality(ABC):
     """One sense: how its columns are read, encoded, perturbed, corrupted and attacked.
 
     Every option of the constructor is kept under its own name, so that a modality can be written down as plain data and
-    built again (an option called `encoder`, too: hence `build_encoder`). `column` is made by the constructor and fitted
+    built again (an option called `encoder`, too: hence `build_encoder`). `reader` is made by the constructor and fitted
     later.
     """
 
-    column: Column[Any]
+    reader: Column[Any]
 
     @abstractmethod
     def build_encoder(self, width: int) -> nn.Module:
-        """A fresh network from parts (n, ...) to Tokens of this width; the column must be fitted."""
+        """A fresh network from parts (n, ...) to Tokens of this width; the reader must be fitted."""
 
     @abstractmethod
     def perturb(self, parts: Parts, generator: Generator) -> Parts:

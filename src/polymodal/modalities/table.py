@@ -38,17 +38,17 @@ class Table(Modality):
     ) -> None:
         self.columns, self.encoder = list(columns), encoder
         self.layers, self.bins, self.dropout, self.rare = layers, bins, dropout, rare
-        self.column = TableColumn(columns, rare)
+        self.reader = TableColumn(columns, rare)
 
     def build_encoder(self, width: int) -> nn.Module:
         """A net for the fitted columns."""
         if callable(self.encoder):
-            return self.encoder(self.column, width)
-        rows = self.column.training_rows
+            return self.encoder(self.reader, width)
+        rows = self.reader.training_rows
         bins = self.bins if self.bins is not None else (0 if rows < 500 else 8 if rows < 5000 else 16)
-        sizes = [KNOWN + len(self.column.vocabularies[name]) for name in self.column.categories]
+        sizes = [KNOWN + len(self.reader.vocabularies[name]) for name in self.reader.categories]
         net = ColumnTransformer if self.encoder == "transformer" else TabularMlp
-        return net(len(self.column.numbers), sizes, width, bins, self.layers, self.dropout)
+        return net(len(self.reader.numbers), sizes, width, bins, self.layers, self.dropout)
 
     def perturb(self, parts: Parts, generator: Generator) -> Parts:
         """Nothing: a table has no change that surely leaves its meaning alone."""

@@ -14,6 +14,7 @@ from polymodal.core.masking import keep, masked_mean, masked_softmax, masked_sum
 from polymodal.core.shapes import Outputs
 from polymodal.data.base import Column
 from polymodal.tasks.metrics import AnswerKind
+from polymodal.tasks.metrics import AnswerKind
 
 __all__ = ["Decoded", "Head", "Task"]
 
@@ -65,12 +66,13 @@ class Head(nn.Module):
 class Task(ABC):
     """One kind of question.
 
-    Every option of the constructor is kept under its own name. `column` reads the target; it is fitted on training rows
+    Every option of the constructor is kept under its own name. `reader` reads the target; it is fitted on training rows
     before `head` is called. `headline` names the metric that a comparison is read by, and `higher_is_better` its
     direction. `kind` says what its answers are, so that plain baselines and intervals can be made for it.
     """
 
-    column: Column[Any]
+    reader: Column[Any]
+    answers: ClassVar[AnswerKind]
     headline: ClassVar[str]
     higher_is_better: ClassVar[bool] = True
     needs_input_gradient: ClassVar[bool] = False

@@ -24,6 +24,7 @@ class Binary(Task):
     "no" and "yes"). `class_weight="balanced"` weighs each class as if both were equally frequent (King and Zeng 2001).
     """
 
+    answers = "classes"
     headline = "auroc"
 
     def __init__(
@@ -34,23 +35,23 @@ class Binary(Task):
         weight: float = 1.0,
     ) -> None:
         self.target, self.positive, self.class_weight, self.weight = target, positive, class_weight, weight
-        self.column = LabelColumn(target, last=positive, exactly=2)
+        self.reader = LabelColumn(target, last=positive, exactly=2)
 
     @property
     def classes(self) -> Sequence[str]:
         """The two labels, the positive one last."""
-        return self.column.classes
+        return self.reader.classes
 
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
         """One logit, starting from the log-odds of the training rows."""
-        negative, positive = (count + 1 for count in self.column.counts)
+        negative, positive = (count + 1 for count in self.reader.counts)
         log_odds = 0.0 if self.class_weight == "balanced" else float(np.log(positive / negative))
         return Head(views, width, torch.tensor([log_odds]), combine)
 
     def losses(self, outputs: Outputs, target: Tensor) -> Tensor:
         """(n,) logistic loss."""
         loss = F.binary_cross_entropy_with_logits(outputs[:, 0], target.to(outputs.dtype), reduction="none")
-        return loss if self.class_weight == "none" else loss * balanced_weights(self.column.counts, loss)[target]
+        return loss if self.class_weight == "none" else loss * balanced_weights(self.reader.counts, loss)[target]
 
     def decode(self, outputs: Outputs) -> Decoded:
         """Probabilities of both classes, and the more probable label."""

@@ -23,22 +23,23 @@ class Multiclass(Task):
     `class_weight="balanced"` weighs each class as if all were equally frequent.
     """
 
+    answers = "classes"
     headline = "auroc"
 
     def __init__(
         self, target: str, class_weight: Literal["none", "balanced"] = "none", weight: float = 1.0
     ) -> None:
         self.target, self.class_weight, self.weight = target, class_weight, weight
-        self.column = LabelColumn(target)
+        self.reader = LabelColumn(target)
 
     @property
     def classes(self) -> Sequence[str]:
         """The labels in the order of the probabilities."""
-        return self.column.classes
+        return self.reader.classes
 
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
         """A logit for each class, starting from the frequencies of the training rows."""
-        counts = torch.tensor(self.column.counts, dtype=torch.float64) + 1
+        counts = torch.tensor(self.reader.counts, dtype=torch.float64) + 1
         even = self.class_weight == "balanced"
         prior = torch.zeros(len(counts)) if even else (counts.log() - counts.log().mean()).float()
         return Head(views, width, prior, combine)
@@ -46,7 +47,7 @@ class Multiclass(Task):
     def losses(self, outputs: Outputs, target: Tensor) -> Tensor:
         """(n,) cross-entropy."""
         loss = F.cross_entropy(outputs, target, reduction="none")
-        return loss if self.class_weight == "none" else loss * balanced_weights(self.column.counts, loss)[target]
+        return loss if self.class_weight == "none" else loss * balanced_weights(self.reader.counts, loss)[target]
 
     def decode(self, outputs: Outputs) -> Decoded:
         """A probability for each class, and the most probable label."""

@@ -28,21 +28,22 @@ class Multilabel(Task):
     cell that holds only the separator says that no label applies.
     """
 
+    answers = "labels"
     headline = "auroc"
     kind = "labels"
 
     def __init__(self, target: str, separator: str = ";", weight: float = 1.0) -> None:
         self.target, self.separator, self.weight = target, separator, weight
-        self.column = TagsColumn(target, separator)
+        self.reader = TagsColumn(target, separator)
 
     @property
     def classes(self) -> Sequence[str]:
         """The labels in the order of the probabilities."""
-        return self.column.classes
+        return self.reader.classes
 
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
         """A logit for each label, starting from its log-odds among the training rows."""
-        share = torch.tensor(self.column.shares, dtype=torch.float64)
+        share = torch.tensor(self.reader.shares, dtype=torch.float64)
         return Head(views, width, torch.logit(share).float(), combine)
 
     def losses(self, outputs: Outputs, target: Tensor) -> Tensor:

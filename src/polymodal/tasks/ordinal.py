@@ -24,21 +24,22 @@ class Ordinal(Task):
     predicts the grade nearest to the expected one, which is the choice that keeps large misses rare.
     """
 
+    answers = "ordered"
     headline = "qwk"
     kind = "ordered"
 
     def __init__(self, target: str, order: Sequence[str] | None = None, weight: float = 1.0) -> None:
         self.target, self.order, self.weight = target, order, weight
-        self.column = LabelColumn(target, order=order)
+        self.reader = LabelColumn(target, order=order)
 
     @property
     def classes(self) -> Sequence[str]:
         """The grades from low to high."""
-        return self.column.classes
+        return self.reader.classes
 
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
         """A logit for each step, starting from how often the training rows lie above it."""
-        counts = np.asarray(self.column.counts, dtype=float) + 1
+        counts = np.asarray(self.reader.counts, dtype=float) + 1
         above = counts[::-1].cumsum()[::-1][1:] / counts.sum()
         return Head(views, width, torch.from_numpy(np.log(above / (1 - above))), combine)
 

@@ -22,6 +22,7 @@ class Regression(Task):
     `loss` is "squared", "absolute", or "huber" (Huber 1964, squared within one standard deviation, absolute beyond).
     """
 
+    answers = "numbers"
     headline = "r2"
     kind = "numbers"
 
@@ -29,7 +30,7 @@ class Regression(Task):
         self, target: str, loss: Literal["squared", "absolute", "huber"] = "squared", weight: float = 1.0
     ) -> None:
         self.target, self.loss, self.weight = target, loss, weight
-        self.column = NumberColumn(target)
+        self.reader = NumberColumn(target)
 
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
         """One number, starting from the training mean."""
@@ -37,13 +38,13 @@ class Regression(Task):
 
     def losses(self, outputs: Outputs, target: Tensor) -> Tensor:
         """(n,) loss in squared (or absolute) standard deviations of the training target."""
-        scaled = ((target - self.column.mean) / self.column.spread).to(outputs.dtype)
+        scaled = ((target - self.reader.mean) / self.reader.spread).to(outputs.dtype)
         measure = {"squared": F.mse_loss, "absolute": F.l1_loss, "huber": F.huber_loss}[self.loss]
         return measure(outputs[:, 0], scaled, reduction="none")
 
     def decode(self, outputs: Outputs) -> Decoded:
         """Numbers in the unit of the target."""
-        return Decoded(outputs[:, 0].double().cpu().numpy() * self.column.spread + self.column.mean)
+        return Decoded(outputs[:, 0].double().cpu().numpy() * self.reader.spread + self.reader.mean)
 
     def truth(self, target: Tensor) -> np.ndarray:
         """The numbers themselves."""

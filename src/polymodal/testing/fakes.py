@@ -99,7 +99,7 @@ class FakeModality(Modality):
 
     def __init__(self, columns: Sequence[str] = ("first", "second")) -> None:
         self.columns = columns
-        self.column: FakeColumn = FakeColumn(columns)
+        self.reader: FakeColumn = FakeColumn(columns)
 
     def build_encoder(self, width: int) -> nn.Module:
         """One token for each column."""
@@ -139,7 +139,7 @@ class FakeTask(Task):
 
     def __init__(self, target: str = "target", weight: float = 1.0) -> None:
         self.target, self.weight = target, weight
-        self.column = FakeColumn([target], target=True)
+        self.reader = FakeColumn([target], target=True)
 
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
         """One number."""

@@ -37,7 +37,7 @@ class Scene:
 
     def collate(self, rows: Rows) -> Values:
         """Values of the given rows."""
-        return self.modality.column.collate(self.cells, rows)[0]
+        return self.modality.reader.collate(self.cells, rows)[0]
 
     def tokens(self, values: Values) -> Tokens:
         """Tokens by row."""
@@ -58,7 +58,7 @@ def check_modality(modality: Modality, width: int = 16, rows: int = 40) -> None:
     check_options(modality)
     train = np.setdiff1d(np.arange(rows), np.arange(0, rows, 4))
     _check_example(modality, rows)
-    check_column(lambda: copy.deepcopy(modality).column, modality.example(rows, seed=1), train)
+    check_column(lambda: copy.deepcopy(modality).reader, modality.example(rows, seed=1), train)
     scene = _scene(modality, width, rows, train)
     for check in (
         _check_tokens,
@@ -76,9 +76,9 @@ def check_modality(modality: Modality, width: int = 16, rows: int = 40) -> None:
 def _scene(modality: Modality, width: int, rows: int, train: Rows) -> Scene:
     fitted = copy.deepcopy(modality)
     table = fitted.example(rows, seed=1)
-    fitted.column.fit(table, train)
-    cells = fitted.column.read(table)
-    values, _ = fitted.column.collate(cells, np.arange(rows))
+    fitted.reader.fit(table, train)
+    cells = fitted.reader.read(table)
+    values, _ = fitted.reader.collate(cells, np.arange(rows))
     with seeded(0, "encoder"):
         return Scene(fitted, table, cells, values, fitted.build_encoder(width).eval(), width)
 
@@ -90,11 +90,11 @@ def _check_example(modality: Modality, rows: int) -> None:
         fitted = copy.deepcopy(modality)
         table = fitted.example(rows, seed)
         require(len(table) == rows, f"{who}: the example has as many rows as asked for")
-        fitted.column.fit(table, np.arange(rows))
-        cells = fitted.column.read(table)
+        fitted.reader.fit(table, np.arange(rows))
+        cells = fitted.reader.read(table)
         require(not cells.present.all(), f"{who}: the example has absent values")
         require(cells.present.sum() >= rows // 4, f"{who}: at least a quarter of the example is present")
-        seen.append(fitted.column.collate(cells, np.arange(rows))[0])
+        seen.append(fitted.reader.collate(cells, np.arange(rows))[0])
     require(same_parts(seen[0].data, seen[1].data), f"{who}: the same seed gives the same example")
     require(not same_parts(seen[0].data, seen[2].data), f"{who}: another seed gives another example")
 

@@ -53,9 +53,9 @@ def check_task(task: Task, table: DataTable | None = None, width: int = 16) -> N
     require(bool(readable), f"{_who(task)}: can read one of: {', '.join(tables)}; hand it a table of its own")
     for given in readable:
         train = np.setdiff1d(np.arange(len(given)), np.arange(0, len(given), 4))
-        check_column(lambda: copy.deepcopy(task).column, given, train)
+        check_column(lambda: copy.deepcopy(task).reader, given, train)
         fitted = _fitted(task, given)
-        target = fitted.column.collate(fitted.column.read(given), np.arange(len(given)))[0]
+        target = fitted.reader.collate(fitted.reader.read(given), np.arange(len(given)))[0]
         require("target" in target.data, f'{_who(task)}: the column gives the part "target"')
         for check in (_check_losses, _check_unlabelled, _check_decoding, _check_metrics):
             check(fitted, target)
@@ -68,7 +68,7 @@ def _who(task: Task) -> str:
 
 def _fitted(task: Task, table: DataTable) -> Task:
     fitted = copy.deepcopy(task)
-    fitted.column.fit(table, np.arange(len(table)))
+    fitted.reader.fit(table, np.arange(len(table)))
     return fitted
 
 
@@ -77,7 +77,7 @@ def _can_read(task: Task, table: DataTable) -> bool:
         fitted = _fitted(task, table)
     except DataError:
         return False
-    return bool(fitted.column.read(table).present.sum() >= len(table) // 2)
+    return bool(fitted.reader.read(table).present.sum() >= len(table) // 2)
 
 
 def _outputs(task: Task, rows: int, seed: int = 0, spread: float = 1.0) -> Tensor:
