@@ -33,6 +33,20 @@ class GiveAway:
     target: str
     how: How
 
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        return _SENTENCES[self.how]
+
+
+_SENTENCES: Mapping[How, str] = {
+    "equal": "the input holds the same values as the target",
+    "renamed": "the input is the target under other names: one value of it for each value of the target",
+    "rescaled": "the input is the target on another scale: its numbers stand in exactly the same order",
+    "rounded": "the input puts all rows in the order of the target: one looks rounded from the other",
+    "decides": "each value of the input goes with a single value of the target",
+}
+
 
 class _Coded:
     """A column as numbers of its distinct values, worked out once for all targets."""

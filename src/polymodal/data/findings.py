@@ -133,16 +133,9 @@ def _columns_misused(table: DataTable, roles: Roles) -> Iterator[Finding]:
 def _given_away(found: GiveAway) -> Finding:
     where = f'columns "{found.column}" and "{found.target}"'
     remedy = f'take "{found.column}" out of the inputs'
-    message = {
-        "equal": "the input holds the same values as the target",
-        "renamed": "the input is the target under other names: one value of it for each value of the target",
-        "rescaled": "the input is the target on another scale: its numbers stand in exactly the same order",
-        "rounded": "the input puts all rows in the order of the target: one looks rounded from the other",
-        "decides": "each value of the input goes with a single value of the target",
-    }[found.how]
     if found.how in {"rounded", "decides"}:
-        return Finding("column-decides-target", "warning", where, message, remedy)
-    return Finding("column-equals-target", "error", where, message, remedy)
+        return Finding("column-decides-target", "warning", where, found.sentence, remedy)
+    return Finding("column-equals-target", "error", where, found.sentence, remedy)
 
 
 def _targets(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:
