@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 
 __all__ = ["Plain", "plain_categories", "plain_numbers", "plain_pixels", "plain_text"]
 
-LETTERS = 80
+LETTERS = 2000
 Kind = Literal["numbers", "categories", "counts", "pixels"]
 
 
@@ -46,8 +46,8 @@ def plain_categories(values: np.ndarray) -> Plain:
 def plain_text(texts: Sequence[str | None], words: int = 2**18, characters: int = 2**18) -> list[Plain]:
     """Counts of words and pairs of words, and of the 3 to 5 letters inside words, hashed and so without a vocabulary.
 
-    Absent texts (None or "") give empty rows. Of a long text only the first 80 characters are cut into letters: words say
-    the rest, at a tenth of the price. Words and letters are blocks of their own, so that a baseline may weigh
+    Absent texts (None or "") give empty rows. Of a long text only the first 2,000 characters are cut into letters,
+    which bounds the work. Words and letters are blocks of their own, so that a baseline may weigh
     each by its inverse document frequency. Single letters and digits count as words: "C" and "4" can be names.
     """
     known = ["" if text is None else str(text) for text in texts]

@@ -1,1 +1,33 @@
-""""""
+"""How good a model is, how sure that is, and what it would be without us or without one of its senses.
+
+Everything here takes predictions and truths (`Answers`), or a function that predicts, and returns tables; nothing here
+trains our own models. `baselines` makes the plain floors, `intervals` and `difference` say what chance alone could have
+done, `alone_and_dark` asks the same model with one modality, and with one missing, and `missing_map` counts what is
+missing where.
+
+>>> import numpy as np
+>>> from polymodal.tasks.metrics import Answers
+>>> answers = Answers("numbers", np.arange(50.0), np.arange(50.0) + 1)
+>>> intervals(answers, seed=0)["mae"]
+(1.0, 1.0)
+"""
+
+from polymodal.evaluation.baselines import Baseline, Question, baselines
+from polymodal.evaluation.design import Design
+from polymodal.tasks.intervals import Difference, difference, intervals
+from polymodal.evaluation.missing import MissingMap, missing_map
+from polymodal.evaluation.subsets import alone_and_dark
+from polymodal.tasks.intervals import Difference, difference, intervals
+
+__all__ = [
+    "Baseline",
+    "Design",
+    "Difference",
+    "MissingMap",
+    "Question",
+    "alone_and_dark",
+    "baselines",
+    "difference",
+    "intervals",
+    "missing_map",
+]

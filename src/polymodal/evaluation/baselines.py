@@ -28,6 +28,7 @@ STRENGTHS = (0.1, 0.5, 2.0, 10.0, 50.0, 250.0, 1000.0)
 
 CHOICE_ROWS = 2000  # rows that choose the penalty
 FIT_ROWS = 100_000  # rows that are fitted
+FIT_WORK = 2e8  # numbers × classes that the linear model reads in one pass: about a minute for the whole fit
 TREES = 1500  # over all classes
 
 
@@ -107,8 +108,11 @@ def linear(question: Question, design: Design, *, seed: int = 0) -> Baseline:
     Three folds, grouped where groups are given, of at most 2,000 training rows choose among seven penalties by log loss
     or squared error; the chosen one is fitted to all training rows.
     """
-    rows = _some(np.arange(len(question.train)), FIT_ROWS, seed, "fit")
     features, targets = design.linear, _targets(question)
+    outputs = 1 if targets.ndim == 1 or targets.shape[1] == 2 else targets.shape[1]
+    row_work = outputs * (features.nnz / features.shape[0] if sparse.issparse(features) else features.shape[1])
+    most = max(CHOICE_ROWS, min(FIT_ROWS, int(FIT_WORK / max(1, row_work))))
+    rows = _some(np.arange(len(question.train)), most, seed, "fit")
     chosen = _some(rows, CHOICE_ROWS, seed, "choice")
     folds = _folds(question, chosen, seed)
     strength = _strength(features[question.train[chosen]], targets[chosen], folds, question.kind == "labels")

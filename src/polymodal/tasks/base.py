@@ -68,7 +68,7 @@ class Task(ABC):
 
     Every option of the constructor is kept under its own name. `reader` reads the target; it is fitted on training rows
     before `head` is called. `headline` names the metric that a comparison is read by, and `higher_is_better` its
-    direction. `kind` says what its answers are, so that plain baselines and intervals can be made for it.
+    direction. `answers` says of what kind its answers are, so that plain baselines and intervals can be made for it.
     """
 
     reader: Column[Any]
@@ -76,7 +76,6 @@ class Task(ABC):
     headline: ClassVar[str]
     higher_is_better: ClassVar[bool] = True
     needs_input_gradient: ClassVar[bool] = False
-    kind: ClassVar[AnswerKind] = "classes"
     weight: float
     hides: tuple[str, ...] = ()
 

@@ -26,7 +26,6 @@ class Ordinal(Task):
 
     answers = "ordered"
     headline = "qwk"
-    kind = "ordered"
 
     def __init__(self, target: str, order: Sequence[str] | None = None, weight: float = 1.0) -> None:
         self.target, self.order, self.weight = target, order, weight

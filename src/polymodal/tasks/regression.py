@@ -24,7 +24,6 @@ class Regression(Task):
 
     answers = "numbers"
     headline = "r2"
-    kind = "numbers"
 
     def __init__(
         self, target: str, loss: Literal["squared", "absolute", "huber"] = "squared", weight: float = 1.0
