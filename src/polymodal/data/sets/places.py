@@ -1,5 +1,6 @@
 """Where data sets lie: the folder of originals that the user names, and the cache for what was fetched or made."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from polymodal.core import DataError, ResourceError
 
-__all__ = ["VARIABLE", "cache_folder", "differences", "digest", "originals", "written"]
+__all__ = ["DISK_TROUBLES", "VARIABLE", "cache_folder", "differences", "digest", "originals", "written"]
 
 VARIABLE = "POLYMODAL_DATA"
 """Environment variable that names the folder of originals; nothing is ever written there."""
+DISK_TROUBLES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR})
+"""Numbers of system errors that say the disk does not take what is written."""
 
 
 def originals() -> Path | None:
@@ -61,6 +64,8 @@ def written(target: Path) -> Iterator[Path]:
         yield draft
         _settle(draft, target)
     except OSError as problem:
+        if problem.errno not in DISK_TROUBLES:
+            raise
         raise _unwritable(target, problem) from problem
     finally:
         shutil.rmtree(draft, ignore_errors=True)

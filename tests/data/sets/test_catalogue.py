@@ -1,0 +1,55 @@
+"""The sets by name."""
+
+import pytest
+
+from polymodal.core import UsageProblem
+from polymodal.data import sets
+from polymodal.data.sets import DataSet
+
+NAMES = ["ad_csf", "emoji_noto", "glyphs", "impac_autism", "womens_clothing"]
+
+
+def test_every_module_with_a_set_is_listed():
+    listed = sets.list()
+    assert [entry["name"] for entry in listed] == NAMES
+    assert all(set(entry) == {"name", "title", "licence", "origin", "rows", "there"} for entry in listed)
+    assert next(entry for entry in listed if entry["name"] == "glyphs")["there"] is True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_set_says_who_it_is(name):
+    known = sets.named(name)
+    assert isinstance(known, DataSet)
+    assert known.name == name
+    assert known.title
+    assert known.licence
+    assert known.origin
+    assert known.tables
+    assert known.rows > 0
+    assert all(len(value) == 64 for value in known.files.values())
+    assert known.embedded or known.fetched
+
+
+def test_an_unknown_name_meets_its_neighbour():
+    with pytest.raises(UsageProblem, match='did you mean "glyphs"'):
+        sets.find("glyph")
+
+
+def test_an_embedded_set_is_there_after_get(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = DataSet(
+        "dot",
+        "A dot",
+        "here",
+        "free",
+        1,
+        {"dot.csv": "a dot"},
+        lambda _source, target: {"data": str(target)},
+        derive=dot,
+    )
+    assert (made.get() / "dot.csv").exists()
+    assert made.find() == made.ready()
+
+
+def dot(_source, target):
+    (target / "dot.csv").write_text("x\n1\n")
