@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from polymodal.core import SpecError
-from polymodal.spec.reading import LARGEST_INTEGER, MAXIMUM_DEPTH, MAXIMUM_NODES
+from polymodal.spec.reading import LARGEST_INTEGER, MAXIMUM_DEPTH
 from polymodal.spec.source import Path, Source, dotted
 
 __all__ = ["plain_source"]
+
+# What is in memory already may be longer than what is read from a file: a spec may name each of 20,000 genes.
+MAXIMUM_NODES = 1_000_000
 
 
 def plain_source(data: Mapping[str, Any], name: str) -> Source:

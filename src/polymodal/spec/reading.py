@@ -18,7 +18,7 @@ __all__ = ["MAXIMUM_BYTES", "MAXIMUM_DEPTH", "MAXIMUM_NODES", "read_file", "read
 MAXIMUM_BYTES = 1_000_000
 MAXIMUM_DEPTH = 24
 # Counted after aliases are followed, so that a few lines cannot unfold into gigabytes.
-MAXIMUM_NODES = 20_000
+MAXIMUM_NODES = 50_000
 LARGEST_INTEGER = 2**63 - 1
 TAG = "tag:yaml.org,2002:"
 

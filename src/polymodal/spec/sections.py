@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, create_model, model_validator
 
+from polymodal.data.splits import SplitPlan
 from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, STRICT, TASKS, Folder, options_of
 from polymodal.training import Settings
 
@@ -14,7 +15,8 @@ __all__ = ["AutomaticModality", "AutomaticTask", "DataSection", "Join", "SplitSe
 # The four forms of fusion are compared in benchmarks/; this one also decides from any single modality.
 DEFAULT_FUSION = "late"
 DEFAULT_BALANCER = "equal"
-Share = Annotated[float, Field(gt=0, lt=1)]
+# A share of 0 leaves a part empty on purpose.
+Share = Annotated[float, Field(ge=0, lt=1)]
 Label = str | int | float | bool
 
 
@@ -55,6 +57,10 @@ class SplitSection(BaseModel):
         if self.column is None and isinstance(self.validation, list):
             raise ValueError("a share of rows for validation, such as 0.1, unless column is given")
         return self
+
+    def plan(self) -> SplitPlan:
+        """The same, as the data layer takes it."""
+        return SplitPlan(**self.model_dump())
 
 
 class DataSection(BaseModel):

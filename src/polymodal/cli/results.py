@@ -1,0 +1,57 @@
+"""Verbs that use a finished run: `evaluate`, `predict`, `report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polymodal.cli.paths import checked_path
+from polymodal.cli.session import Session, verb
+from polymodal.cli.tables import scores
+
+__all__ = ["add_to", "evaluate", "predict", "report"]
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.", show_default=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    verb(app, "evaluate")(evaluate)
+    verb(app, "predict")(predict)
+    verb(app, "report")(report)
+
+
+def evaluate(
+    session: Session,
+    run: Run,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="TABLE", help="Another table; the run's own test rows unless given."),
+    ] = None,
+) -> None:
+    """Test a trained model, with intervals, on its test rows or on another table."""
+    from polymodal.run import evaluate as evaluate_run
+
+    summary = evaluate_run(checked_path(run), None if data is None else checked_path(data))
+    session.result(summary, scores(summary))
+
+
+def predict(
+    session: Session,
+    run: Run,
+    data: Annotated[Path, typer.Option("--data", metavar="TABLE", help="The table to predict for.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write: parquet, csv or jsonl.")],
+) -> None:
+    """Predict every task for every row of a table."""
+    from polymodal.run import predict as predict_run
+
+    summary = predict_run(checked_path(run), checked_path(data), checked_path(out))
+    session.result(summary, f"predictions  {out}")
+
+
+def report(session: Session, run: Run) -> None:
+    """Write the report of a run anew: one file that needs no network."""
+    from polymodal.report import build_report
+
+    path = build_report(checked_path(run))
+    session.result({"report": str(path)}, f"report  {path}")

@@ -1,0 +1,37 @@
+"""Results laid out for reading."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["aligned", "scores"]
+
+
+def scores(summary: Mapping[str, Any]) -> str:
+    """The metrics of a run, task by task, with their 95 % intervals."""
+    lines = []
+    for name, task in summary.get("tasks", {}).items():
+        lines.append(f"{name}  (n = {task.get('n', '?')})")
+        intervals = task.get("intervals", {})
+        rows = [
+            (f"  {metric}", _number(value), _interval(intervals.get(metric)))
+            for metric, value in task["metrics"].items()
+        ]
+        lines.append(aligned(rows))
+    return "\n".join(lines)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as columns of text, two spaces apart."""
+    if not rows:
+        return ""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in padded)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, (int, float)) else str(value)
+
+
+def _interval(pair: Sequence[float] | None) -> str:
+    return f"[{pair[0]:.3f}, {pair[1]:.3f}]" if pair else ""

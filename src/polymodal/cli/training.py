@@ -1,0 +1,60 @@
+"""Verbs that train: `demo` and `fit`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from polymodal.cli.paths import checked_path, free_folder
+from polymodal.cli.progress import progress
+from polymodal.cli.session import Session, SetKeys, verb
+from polymodal.cli.tables import scores
+
+__all__ = ["add_to", "demo", "fit"]
+
+Out = Annotated[Path, typer.Option("--out", metavar="RUN", help="The run folder to write.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    verb(app, "demo")(demo)
+    verb(app, "fit")(fit)
+
+
+def demo(
+    session: Session,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="RUN", help="The run folder; a new one unless given.")
+    ] = None,
+    assignments: SetKeys = None,
+) -> None:
+    """Learn the embedded data set, glyphs, and show where the report is."""
+    from polymodal.data import sets
+    from polymodal.spec import Spec
+
+    spec = Spec.from_dict(sets.named("glyphs").spec(), name="glyphs").override(*session.overrides(assignments))
+    _fit(session, spec, free_folder("polymodal-demo") if out is None else checked_path(out), resume=False)
+
+
+def fit(
+    session: Session,
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, in YAML or JSON.", show_default=False)],
+    out: Out,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
+    assignments: SetKeys = None,
+) -> None:
+    """Train the model that a spec describes, test it, and write a run folder with a report."""
+    from polymodal.spec import load
+
+    described = load(checked_path(spec), session.overrides(assignments))
+    _fit(session, described, checked_path(out), resume=resume)
+
+
+def _fit(session: Session, spec: Any, out: Path, *, resume: bool) -> None:
+    from polymodal import run
+
+    with progress(session) as listener:
+        summary = run.fit(spec, out, resume=resume, progress=listener)
+    report = out / "report.html"
+    told = f"run     {out}\nreport  {report}" if report.is_file() else f"run     {out}"
+    session.result(summary, f"{scores(summary)}\n\n{told}")
