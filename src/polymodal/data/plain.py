@@ -46,9 +46,9 @@ def plain_categories(values: np.ndarray) -> Plain:
 def plain_text(texts: Sequence[str | None], words: int = 2**18, characters: int = 2**18) -> list[Plain]:
     """Counts of words and pairs of words, and of the 3 to 5 letters inside words, hashed and so without a vocabulary.
 
-    Absent texts (None or "") give empty rows. Of a long text only the first 2,000 characters are cut into letters,
-    which bounds the work. Words and letters are blocks of their own, so that a baseline may weigh
-    each by its inverse document frequency. Single letters and digits count as words: "C" and "4" can be names.
+    Absent texts (None or "") give empty rows. Of a long text only the first 2,000 characters are cut into letters, which
+    bounds the work. Words and letters are blocks of their own, so that a baseline may weigh each by its inverse document
+    frequency. Single letters and digits count as words: "C" and "4" can be names.
     """
     known = ["" if text is None else str(text) for text in texts]
     shared = {"norm": None, "alternate_sign": False, "dtype": np.float32}

@@ -3,7 +3,7 @@
 Everything here takes predictions and truths (`Answers`), or a function that predicts, and returns tables; nothing here
 trains our own models. `baselines` makes the plain floors, `intervals` and `difference` say what chance alone could have
 done, `alone_and_dark` asks the same model with one modality, and with one missing, and `missing_map` counts what is
-missing where.
+missing where. `judge_run` does all of it for a finished run.
 
 >>> import numpy as np
 >>> from polymodal.tasks.metrics import Answers
@@ -14,9 +14,9 @@ missing where.
 
 from polymodal.evaluation.baselines import Baseline, Question, baselines
 from polymodal.evaluation.design import Design
-from polymodal.tasks.intervals import Difference, difference, intervals
 from polymodal.evaluation.missing import MissingMap, missing_map
-from polymodal.evaluation.subsets import alone_and_dark
+from polymodal.evaluation.runs import judge_run
+from polymodal.evaluation.subsets import Subsets, alone_and_dark
 from polymodal.tasks.intervals import Difference, difference, intervals
 
 __all__ = [
@@ -25,9 +25,11 @@ __all__ = [
     "Difference",
     "MissingMap",
     "Question",
+    "Subsets",
     "alone_and_dark",
     "baselines",
     "difference",
     "intervals",
+    "judge_run",
     "missing_map",
 ]

@@ -109,10 +109,7 @@ def linear(question: Question, design: Design, *, seed: int = 0) -> Baseline:
     or squared error; the chosen one is fitted to all training rows.
     """
     features, targets = design.linear, _targets(question)
-    outputs = 1 if targets.ndim == 1 or targets.shape[1] == 2 else targets.shape[1]
-    row_work = outputs * (features.nnz / features.shape[0] if sparse.issparse(features) else features.shape[1])
-    most = max(CHOICE_ROWS, min(FIT_ROWS, int(FIT_WORK / max(1, row_work))))
-    rows = _some(np.arange(len(question.train)), most, seed, "fit")
+    rows = _some(np.arange(len(question.train)), _affordable(features, targets), seed, "fit")
     chosen = _some(rows, CHOICE_ROWS, seed, "choice")
     folds = _folds(question, chosen, seed)
     strength = _strength(features[question.train[chosen]], targets[chosen], folds, question.kind == "labels")
@@ -225,6 +222,12 @@ def _folds(question: Question, rows: np.ndarray, seed: int) -> list[tuple[np.nda
         if np.unique(labels, return_counts=True)[1].max() < 3:
             return list(KFold(3, shuffle=True, random_state=number).split(place))
         return list(StratifiedKFold(3, shuffle=True, random_state=number).split(place, labels))
+
+
+def _affordable(features: Any, targets: np.ndarray) -> int:
+    outputs = 1 if targets.ndim == 1 or targets.shape[1] == 2 else targets.shape[1]
+    numbers = features.nnz / features.shape[0] if sparse.issparse(features) else features.shape[1]
+    return max(CHOICE_ROWS, min(FIT_ROWS, int(FIT_WORK / max(1, outputs * numbers))))
 
 
 def _some(rows: np.ndarray, most: int, seed: int, purpose: str) -> np.ndarray:

@@ -1,0 +1,140 @@
+"""The truth about a finished run: plain floors, what each modality adds, what is missing where."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from polymodal.core import Batch
+from polymodal.data.base import Rows
+from polymodal.data.plain import Plain
+from polymodal.evaluation.baselines import Baseline, Question, baselines
+from polymodal.evaluation.design import Design
+from polymodal.evaluation.missing import missing_map
+from polymodal.evaluation.subsets import Subsets, alone_and_dark
+from polymodal.run import Run
+from polymodal.run.fitting import Fitted
+from polymodal.run.judging import as_answers, group_labels
+from polymodal.tasks.intervals import difference, intervals
+from polymodal.tasks.metrics import Answers, measure
+from polymodal.training.predicting import answers, outputs
+
+__all__ = ["judge_run"]
+
+FLOORS = ("linear", "boosting")
+
+
+def judge_run(run: Run, *, seed: int = 0) -> dict[str, Any]:
+    """Judge a finished run beside plain models and with modalities taken away; metrics.json is written anew.
+
+    Plain models learn from the training and validation rows and answer for the same test rows. `versus_plain` compares
+    with the better of the linear model and the boosted trees, better on these very test rows, which can only favour
+    them. Returns the content of metrics.json.
+    """
+    fitted, told = run.fitted, run.folder.read_json("metrics.json")
+    rows, groups = fitted.split.test, group_labels(fitted, run.spec.data.group)
+    found = _floors(fitted, groups, seed)
+    subsets = alone_and_dark(list(fitted.model.modalities), lambda kept: _asked(fitted, rows, kept))
+    labelled = _labelled(fitted, rows)
+    for name, task in told["tasks"].items():
+        if task["n"] == 0:
+            continue
+        blocks = None if groups is None else groups[rows][labelled[name]]
+        better = bool(task["higher_is_better"])
+        judge = _Judge(task["headline"], better, blocks, seed)
+        task["baselines"] = {floor: judge.baseline(made) for floor, made in found[name].items()}
+        task["versus_plain"] = judge.versus(subsets.whole[name], found[name])
+        task |= _shown(judge, subsets, name)
+    parts = {part: getattr(fitted.split, part) for part in ("train", "validation", "test")}
+    told["missing"] = missing_map(fitted.samples.present(), parts, groups).as_dict()
+    run.folder.write_json("metrics.json", told)
+    return told
+
+
+class _Judge:
+    """Metrics, intervals and differences under one headline, on one set of draws."""
+
+    def __init__(self, headline: str, higher_is_better: bool, groups: np.ndarray | None, seed: int) -> None:
+        self.headline, self.higher_is_better, self.groups, self.seed = headline, higher_is_better, groups, seed
+
+    def table(self, made: Answers) -> dict[str, Any]:
+        """n, metrics, intervals."""
+        bounds = intervals(made, self.groups, seed=self.seed)
+        metrics = {name: float(values[0]) for name, values in measure(made).items() if np.isfinite(values[0])}
+        return {"n": len(made), "metrics": metrics, "intervals": {name: list(pair) for name, pair in bounds.items()}}
+
+    def baseline(self, made: Baseline) -> dict[str, Any]:
+        """The same for a plain model, with how many rows taught it and what it chose."""
+        return self.table(made.answers) | {"rows": made.rows, "settings": made.settings}
+
+    def gap(self, ours: Answers, theirs: Answers) -> dict[str, Any] | None:
+        """How much better `ours` is by the headline metric; None where that is undefined."""
+        found = difference(
+            ours, theirs, self.headline, self.groups, higher_is_better=self.higher_is_better, seed=self.seed
+        )
+        if found is None:
+            return None
+        return {"metric": found.metric, "difference": found.difference, "interval": [found.low, found.high]}
+
+    def versus(self, ours: Answers, floors: Mapping[str, Baseline]) -> dict[str, Any] | None:
+        """The gap to the better one of the plain models; the closest when a metric is undefined for one."""
+        gaps = {name: self.gap(ours, floors[name].answers) for name in FLOORS}
+        known = {name: gap for name, gap in gaps.items() if gap is not None}
+        if not known:
+            return None
+        best = min(known, key=lambda name: known[name]["difference"])
+        return {"baseline": best} | known[best]
+
+
+def _shown(judge: _Judge, subsets: Subsets, task: str) -> dict[str, Any]:
+    whole = subsets.whole[task]
+    dark = {
+        modality: judge.table(made[task]) | {"adds": judge.gap(whole, made[task])}
+        for modality, made in subsets.dark.items()
+    }
+    return {"alone": {modality: judge.table(made[task]) for modality, made in subsets.alone.items()}, "dark": dark}
+
+
+def _asked(fitted: Fitted, rows: Rows, kept: frozenset[str]) -> dict[str, Answers]:
+    def change(batch: Batch) -> Batch:
+        return batch.only(kept)
+
+    made = outputs(fitted.model, fitted.samples, rows, change)
+    found = answers(fitted.model, fitted.samples, rows, made)
+    return {name: as_answers(fitted.model, name, decoded, truth) for name, (decoded, truth, _) in found.items()}
+
+
+def _labelled(fitted: Fitted, rows: Rows) -> dict[str, np.ndarray]:
+    return {name: cells.present[rows] for name, (_, cells) in fitted.samples.targets.items()}
+
+
+def _truth(fitted: Fitted, task: str, rows: Rows) -> np.ndarray:
+    reader, cells = fitted.samples.targets[task]
+    target, _ = reader.collate(cells, rows)
+    return fitted.model.tasks[task].truth(target.data["target"][target.index])
+
+
+def _floors(fitted: Fitted, groups: np.ndarray | None, seed: int) -> dict[str, dict[str, Baseline]]:
+    split = fitted.split
+    taught = np.concatenate([split.train, split.validation])
+    rows = np.concatenate([taught, split.test])
+    blocks: list[Plain] = []
+    for reader, cells in fitted.samples.inputs.values():
+        blocks += reader.plain(cells, rows)
+    design, found = Design(blocks, np.arange(len(taught)), seed), {}
+    for name, task in fitted.model.tasks.items():
+        known = _labelled(fitted, rows)[name]
+        train, test = np.flatnonzero(known[: len(taught)]), len(taught) + np.flatnonzero(known[len(taught) :])
+        if len(test) == 0:
+            continue
+        question = Question(
+            task.answers,
+            list(getattr(task, "classes", ())),
+            train,
+            _truth(fitted, name, rows[train]),
+            test,
+            _truth(fitted, name, rows[test]),
+            None if groups is None else groups[rows[train]],
+        )
+        found[name] = baselines(question, design, seed=seed)
+    return found
