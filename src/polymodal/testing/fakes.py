@@ -35,7 +35,8 @@ class FakeColumn(Column[FakeCells]):
     """
 
     def __init__(self, columns: Sequence[str], target: bool = False) -> None:
-        self.columns, self.target = list(columns), target
+        self.names = self.columns = list(columns)
+        self.target = target
         self.means = [0.0] * len(self.columns)
 
     def fit(self, table: DataTable, rows: Rows) -> None:
@@ -117,7 +118,7 @@ class FakeModality(Modality):
 
     def budget(self) -> dict[str, Budget]:
         """A tenth of a unit in any direction."""
-        return {"numbers": Budget("inf", 0.1, -1e6, 1e6)}
+        return {"numbers": Budget("linf", 0.1, -1e6, 1e6)}
 
     def example(self, rows: int, seed: int) -> DataTable:
         """Normal numbers as text, about a fifth of the rows empty."""
@@ -134,6 +135,7 @@ class FakeModality(Modality):
 class FakeTask(Task):
     """A number to predict, in its own unit."""
 
+    answers = "numbers"
     headline = "mse"
     higher_is_better = False
 

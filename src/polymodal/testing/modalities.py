@@ -234,10 +234,12 @@ def _check_corrupt(scene: Scene) -> None:
 
 def _check_like(scene: Scene, found: Parts, what: str) -> None:
     data = scene.values.data
-    alike = found.keys() == data.keys() and all(
-        part.shape == data[name].shape and part.dtype == data[name].dtype for name, part in found.items()
-    )
-    require(alike, f"{scene.who}: {what} keeps the names, shapes and types of the parts")
+    require(found.keys() == data.keys(), f"{scene.who}: {what} keeps the names of the parts, found {sorted(found)}")
+    for name, part in found.items():
+        # Whole numbers, such as the bytes of a picture, may become real ones.
+        fits = part.shape == data[name].shape and (part.dtype == data[name].dtype or part.is_floating_point())
+        seen = f"{tuple(part.shape)} {part.dtype} of {tuple(data[name].shape)} {data[name].dtype}"
+        require(fits, f"{scene.who}: {what} keeps the shapes and types of the parts; it makes {name} {seen}")
     with torch.no_grad():
         tokens = scene.encoder(found)
     require(bool(torch.isfinite(tokens.values).all()), f"{scene.who}: the encoder reads what {what} gives")
@@ -247,10 +249,12 @@ def _check_budget(scene: Scene) -> None:
     for name, budget in scene.modality.budget().items():
         require(name in scene.values.data, f"{scene.who}: the budget names parts; {name} is none")
         part = scene.values.data[name]
-        require(part.is_floating_point(), f"{scene.who}: an attacker moves numbers; {name} is {part.dtype}")
+        measured = part.is_floating_point() or part.dtype in (torch.uint8, torch.uint16)
+        require(measured, f"{scene.who}: an attacker moves measured numbers; {name} is {part.dtype}")
         require(budget.radius > 0, f"{scene.who}: the radius of {name} is above zero")
-        norm = re.fullmatch(r"inf|l?inf|l?[12]|L[12]|Linf", budget.norm)
-        require(norm is not None, f'{scene.who}: the norm of {name} is "1", "2" or "inf", found "{budget.norm}"')
+        norm = re.fullmatch(r"l1|l2|linf", budget.norm)
+        require(norm is not None, f'{scene.who}: the norm of {name} is "l1", "l2" or "linf", found "{budget.norm}"')
+        part = part if part.is_floating_point() else part.float()
         known = part[torch.isfinite(part)]
         inside = bool(((known >= budget.low) & (known <= budget.high)).all())
         require(inside, f"{scene.who}: {name} starts within [{budget.low}, {budget.high}]")
