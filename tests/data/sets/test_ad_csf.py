@@ -24,7 +24,8 @@ def test_three_modalities_share_out_the_columns(real_data):
 
 def test_what_the_r_reader_gives_becomes_the_same_bytes(real_data, monkeypatch, tmp_path):
     frame = pd.read_csv(real_data(SET.name) / "ad_data.csv", dtype=str)  # pandas' own parser may lose the last bit
-    kinds = {"male": "Int32", "Genotype": "category", "Class": "category"}
+    whole = [name for name in frame if frame[name].str.fullmatch(r"-?\d+").all()]
+    kinds = {"Genotype": "category", "Class": "category"} | dict.fromkeys(whole, "Int32")
     frame = frame.astype({name: kinds.get(name, "float64") for name in frame})
     monkeypatch.setitem(sys.modules, "rdata", SimpleNamespace(read_rda=lambda _path: {"ad_data": frame}))
     SET.assemble(tmp_path, tmp_path)

@@ -15,10 +15,6 @@ from polymodal.data.sets.places import VARIABLE, cache_folder, differences, orig
 __all__ = ["DataSet"]
 
 
-def _nothing(source: Path, target: Path) -> None:
-    """Derive nothing: the originals are used as they are."""
-
-
 @dataclass(frozen=True)
 class DataSet:
     """One data set: where it comes from, under which licence, what its files are, and a spec that learns from it.
@@ -39,7 +35,7 @@ class DataSet:
     files: Mapping[str, str] = field(default_factory=dict)
     fetched: tuple[Origin, ...] = ()
     assemble: Callable[[Path, Path], None] | None = None
-    derive: Callable[[Path, Path], None] = _nothing
+    derive: Callable[[Path, Path], None] | None = None
     made_with: tuple[str, ...] = ()
 
     @property
@@ -84,7 +80,8 @@ class DataSet:
 
     def prepare(self, source: Path, target: Path) -> None:
         """Write what is derived of the originals in `source` into the existing folder `target`."""
-        self.derive(source, target)
+        if self.derive is not None:
+            self.derive(source, target)
 
     def ready(self) -> Path:
         """The folder of the derived tables, made at first use and kept in the cache under a key of its content."""

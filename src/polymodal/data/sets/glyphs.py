@@ -34,6 +34,7 @@ import hashlib
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -246,19 +247,23 @@ def _draw_all(
     """Rows (character, face, fold of the face, bold, picture file), and the pictures by file."""
     rows: list[tuple[str, str, str, str | None, str]] = []
     pictures: dict[str, np.ndarray] = {}
-    for character in characters:
-        for fold, pairs in FACES.items():
-            whole = [pair for pair in pairs if all(character in faces[name].characters for name in pair)]
-            order = numpy_generator(0, "glyphs", "faces", fold, character).permutation(len(whole))
-            for place in order[:PAIRS_PER_CHARACTER]:
-                inks = [faces[name].ink(character) for name in whole[place]]
-                drawn = [_picture(ink) for ink in inks if ink is not None]
-                keys = [f"{hashlib.sha256(picture.tobytes()).hexdigest()[:20]}.png" for picture in drawn]
-                differ = len(set(keys)) == 2
-                for name, bold, key in zip(whole[place], ("regular", "bold"), keys, strict=False):
-                    rows.append((character, name, fold, bold if differ else None, key))
+    for character, fold in product(characters, FACES):
+        for pair in _pick(faces, character, fold):
+            inks = [faces[name].ink(character) for name in pair]
+            drawn = [_picture(ink) for ink in inks if ink is not None]
+            keys = [f"{hashlib.sha256(picture.tobytes()).hexdigest()[:20]}.png" for picture in drawn]
+            bold = ("regular", "bold") if len(set(keys)) == 2 else (None, None)
+            if len(keys) == 2:
+                rows += [(character, *row) for row in zip(pair, (fold, fold), bold, keys, strict=True)]
                 pictures |= dict(zip(keys, drawn, strict=True))
     return rows, pictures
+
+
+def _pick(faces: Mapping[str, Face], character: str, fold: str) -> list[tuple[str, str]]:
+    """Some pairs of the fold's faces that both have the character."""
+    whole = [pair for pair in FACES[fold] if all(character in faces[name].characters for name in pair)]
+    order = numpy_generator(0, "glyphs", "faces", fold, character).permutation(len(whole))
+    return [whole[place] for place in order[:PAIRS_PER_CHARACTER]]
 
 
 def _picture(ink: Image.Image) -> np.ndarray:

