@@ -9,13 +9,20 @@
 (torch.Size([3, 1, 32]), [[True], [True], [False]])
 """
 
+from polymodal.encoders.convolution import ConvolutionBlock, ConvolutionNet, grid_centres
+from polymodal.encoders.patches import PatchEmbedding, PatchNet
 from polymodal.encoders.positions import sine_cosine
 from polymodal.encoders.transformer import Pool, SelfAttention, Transformer, TransformerBlock
 
 __all__ = [
+    "ConvolutionBlock",
+    "ConvolutionNet",
+    "PatchEmbedding",
+    "PatchNet",
     "Pool",
     "SelfAttention",
     "Transformer",
     "TransformerBlock",
+    "grid_centres",
     "sine_cosine",
 ]

@@ -9,6 +9,7 @@ a new one is a file, a test and a line here.
 """
 
 from polymodal.modalities.base import Budget, Modality, Parts
+from polymodal.modalities.image import Image
 from polymodal.modalities.table import Table
 
-__all__ = ["Budget", "Modality", "Parts", "Table"]
+__all__ = ["Budget", "Image", "Modality", "Parts", "Table"]

@@ -1,0 +1,73 @@
+"""Small changes to a batch of pictures that leave their meaning alone: moved, turned, brighter; and patches hidden."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+__all__ = ["hide_patches", "recolour", "warp"]
+
+_TURN = math.radians(10)
+_ZOOM = 0.12
+_SHIFT = 0.08
+_BRIGHTNESS = 0.1
+_CONTRAST = 0.2
+
+
+def warp(
+    pixels: Tensor, known: Tensor | None, strength: float, flip: bool, generator: Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Turn, zoom, shift and, with `flip`, mirror each picture on its own.
+
+    pixels (n, channels, height, width), known (n, height, width) or None → the same. At strength 1: by up to 10°, 12 %
+    and 8 % of the side. What comes in from outside continues the edge, and is unknown where `known` is given.
+    """
+    count, _, height, width = pixels.shape
+    drawn = (torch.rand(count, 5, generator=generator) * 2 - 1).to(pixels.device)
+    turn, zoom = drawn[:, 0] * _TURN * strength, torch.exp(drawn[:, 1] * _ZOOM * strength)
+    mirror = torch.where(drawn[:, 2] < 0, -1.0, 1.0) if flip else torch.ones_like(turn)
+    # affine_grid counts each side as 2 long, whatever its length in pixels: that has to be undone for a true turn.
+    matrix = [
+        torch.stack([zoom * turn.cos() * mirror, -zoom * turn.sin() * (height / width), drawn[:, 3] * 2 * _SHIFT]),
+        torch.stack([zoom * turn.sin() * (width / height) * mirror, zoom * turn.cos(), drawn[:, 4] * 2 * _SHIFT]),
+    ]
+    scaled = torch.stack(matrix).permute(2, 0, 1) * torch.tensor([1.0, 1.0, strength], device=pixels.device)
+    grid = F.affine_grid(scaled, [count, 1, height, width], align_corners=False)
+    values = _floating(pixels)
+    moved = F.grid_sample(values, grid.to(values.dtype), padding_mode="border", align_corners=False)
+    if known is None:
+        return _like(moved, pixels), None
+    # A pixel that mixes known with unknown ones is not known any more.
+    sure = F.grid_sample(known.unsqueeze(1).to(grid.dtype), grid, align_corners=False).squeeze(1) > 0.99
+    return _like(moved, pixels), sure
+
+
+def recolour(pixels: Tensor, low: float, high: float, strength: float, generator: Generator) -> Tensor:
+    """Change brightness and contrast of each picture, within [low, high]; at strength 1 by up to 10 % and 20 %."""
+    drawn = (torch.rand(len(pixels), 2, 1, 1, 1, generator=generator) * 2 - 1).to(pixels.device) * strength
+    values = _floating(pixels)
+    middle = values.mean(dim=(1, 2, 3), keepdim=True)
+    changed = middle + (values - middle) * (1 + _CONTRAST * drawn[:, 0]) + _BRIGHTNESS * (high - low) * drawn[:, 1]
+    return _like(changed.clamp(low, high), pixels)
+
+
+def hide_patches(pixels: Tensor, fill: Tensor, side: int, rate: float, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Paint about `rate` of the patches of `side` × `side` pixels over with `fill` (channels,).
+
+    → the changed pixels, and (n, patches) True where one was hidden, row by row.
+    """
+    count, _, height, width = pixels.shape
+    rows, columns = math.ceil(height / side), math.ceil(width / side)
+    hidden = (torch.rand(count, rows, columns, generator=generator) < rate).to(pixels.device)
+    wide = hidden.repeat_interleave(side, 1).repeat_interleave(side, 2)[:, None, :height, :width]
+    return torch.where(wide, _like(fill, pixels).view(1, -1, 1, 1), pixels), hidden.flatten(1)
+
+
+def _floating(pixels: Tensor) -> Tensor:
+    return pixels if pixels.is_floating_point() else pixels.float()
+
+
+def _like(values: Tensor, pixels: Tensor) -> Tensor:
+    """In the type of `pixels`; to whole numbers by rounding."""
+    return values.to(pixels) if pixels.is_floating_point() else values.round().to(pixels)

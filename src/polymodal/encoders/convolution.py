@@ -1,0 +1,118 @@
+"""A small residual convolutional net: the better choice while there are thousands of pictures, not millions."""
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from polymodal.core import Tokens
+from polymodal.core.masking import keep, masked_mean
+
+__all__ = ["ConvolutionBlock", "ConvolutionNet", "grid_centres"]
+
+
+class ConvolutionBlock(nn.Module):
+    """Two 3 × 3 convolutions around which the picture also passes unchanged (pre-activation, He et al. 2016, fig. 4e).
+
+    (n, channels, height, width) → the same. Norms are over groups within one picture (Wu and He 2018, eq. 7), so that
+    no picture depends on its batch. The change starts small (`scale`).
+    """
+
+    def __init__(self, channels: int, scale: float = 0.2) -> None:
+        super().__init__()
+        self.first_norm, self.second_norm = _norm(channels), _norm(channels)
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.scale = nn.Parameter(torch.full((channels, 1, 1), scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x + scale · W2 relu(norm(W1 relu(norm(x))))."""
+        change = self.first(F.relu(self.first_norm(x)))
+        return x + self.scale * self.second(F.relu(self.second_norm(change)))
+
+
+class ConvolutionNet(nn.Module):
+    """Pictures of one size to tokens: one for the whole picture, or one for each cell of a coarse grid.
+
+    The stem halves the picture until its shorter side is below 24; stages of residual blocks follow, each on half the
+    grid and twice the channels, down to a side of about 4. `size` (height, width) chooses how many; any other size
+    works, too. Unknown pixels (`known` False) count as zero, the mean of normalised pictures, and cells without any
+    known pixel are masked. Positions of grid tokens are (y, x) of cell centres, in cells.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        size: tuple[int, int] = (32, 32),
+        tokens: Literal["pooled", "grid"] = "pooled",
+        base: int = 32,
+        blocks: int = 1,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.tokens = tokens
+        shortest = min(size)
+        halvings = max(0, math.ceil(math.log2(shortest / 23)))
+        stages = max(1, min(3, 1 + round(math.log2(max(shortest / 2**halvings / 4, 1)))))
+        sides = [base * 2**stage for stage in range(stages)]
+        self.stem = _stem(channels, base, halvings)
+        self.stages = nn.ModuleList()
+        for before, after in zip([base, *sides], sides, strict=False):
+            down = [] if before == after else [nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(before, after, 1, bias=False)]
+            self.stages.append(nn.Sequential(*down, *(ConvolutionBlock(after) for _ in range(blocks))))
+        self.norm = _norm(sides[-1])
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(sides[-1] * (2 if tokens == "pooled" else 1), width)
+
+    def forward(self, pixels: Tensor, known: Tensor | None = None) -> Tokens:
+        """pixels (n, channels, height, width), known (n, height, width) → Tokens (n, 1 or cells, width)."""
+        if known is not None:
+            pixels = keep(pixels, known.unsqueeze(1).expand_as(pixels))
+        grid = self.stem(pixels.contiguous(memory_format=torch.channels_last))
+        for stage in self.stages:
+            grid = stage(grid)
+        grid = F.relu(self.norm(grid))
+        cells, mask = grid.flatten(2).transpose(1, 2), _cell_mask(grid, known)
+        if self.tokens == "pooled":
+            highest = torch.where(mask.unsqueeze(-1), cells, 0.0).amax(dim=1)
+            cells = torch.cat([masked_mean(cells, mask), highest], dim=-1).unsqueeze(1)
+            return Tokens(keep(self.out(self.dropout(cells)), mask.any(1, keepdim=True)), mask.any(1, keepdim=True))
+        positions = grid_centres(grid.shape[-2], grid.shape[-1], like=cells).expand(len(cells), -1, -1)
+        return Tokens(keep(self.out(self.dropout(cells)), mask), mask, keep(positions, mask))
+
+
+def grid_centres(rows: int, columns: int, like: Tensor) -> Tensor:
+    """(1, rows · columns, 2): the centres (y, x) of the cells of a grid, row by row, in cells."""
+    y = torch.arange(rows, dtype=like.dtype, device=like.device) + 0.5
+    x = torch.arange(columns, dtype=like.dtype, device=like.device) + 0.5
+    return torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1).reshape(1, -1, 2)
+
+
+def _stem(channels: int, base: int, halvings: int) -> nn.Sequential:
+    """Halve by strided convolutions, with fewer channels while the picture is still large."""
+    if halvings == 0:
+        return nn.Sequential(nn.Conv2d(channels, base, 3, padding=1, bias=False))
+    layers: list[nn.Module] = []
+    for step in range(halvings):
+        after = base if step == halvings - 1 else max(16, base // 2)
+        # A first window of five sees a stroke whole.
+        side = 5 if step == 0 else 3
+        layers += [nn.Conv2d(channels, after, side, stride=2, padding=side // 2, bias=False)]
+        layers += [] if step == halvings - 1 else [_norm(after), nn.ReLU()]
+        channels = after
+    return nn.Sequential(*layers)
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(max(1, channels // 8), channels)
+
+
+def _cell_mask(grid: Tensor, known: Tensor | None) -> Tensor:
+    """(n, cells) True where a cell covers a known pixel."""
+    if known is None:
+        return torch.ones(len(grid), grid.shape[-2] * grid.shape[-1], dtype=torch.bool, device=grid.device)
+    share = F.adaptive_max_pool2d(known.to(grid.dtype).unsqueeze(1), grid.shape[-2:])
+    return share.flatten(1) > 0
