@@ -18,9 +18,10 @@ def dense(series: pd.Series) -> pd.Series:
     """The same column without a packed form: categories, sparse values, periods and spans of time are unpacked."""
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        return series.astype(dtype.categories.dtype)
+        values = pd.array(dtype.categories)
+        return pd.Series(values.take(series.cat.codes.to_numpy(), allow_fill=True), index=series.index)
     if isinstance(dtype, pd.SparseDtype):
-        return series.sparse.todense()
+        return series.sparse.to_dense()
     if isinstance(dtype, pd.PeriodDtype):
         return series.dt.to_timestamp()
     if pd.api.types.is_timedelta64_dtype(dtype):

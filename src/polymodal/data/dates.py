@@ -45,13 +45,13 @@ def read_dates(written: pa.LargeStringArray, order: str) -> np.ndarray:
     days = np.full(len(distinct) + 1, np.nan)
     maybe = np.flatnonzero(pc.less_equal(pc.utf8_length(distinct), _LONGEST).to_numpy(zero_copy_only=False))
     for pattern in (_YEAR_FIRST, _YEAR_LAST, _DAY_NAME, _NAME_DAY, _COMPACT, _MONTH_ONLY):
-        open_ones = maybe[np.isnan(days[maybe])]
-        found = _extract(distinct.take(pa.array(open_ones)), pattern)
+        unread = maybe[np.isnan(days[maybe])]
+        found, rows = _extract(distinct.take(pa.array(unread)), pattern)
         if pattern is _YEAR_LAST:
             first, second = (_ordered_days(found, day_first) for day_first in (order == "dmy", order != "dmy"))
-            days[open_ones] = np.where(np.isnan(first), second, first)
-        elif len(found):
-            days[open_ones] = _simple_days(found)
+            days[unread[rows]] = np.where(np.isnan(first), second, first)
+        elif len(rows):
+            days[unread[rows]] = _simple_days(found)
     codes = pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)
     return days[codes]
 
@@ -62,8 +62,8 @@ def date_order(written: pa.LargeStringArray) -> tuple[str, str]:
     A first number above 12 speaks for the day, a second one above 12 for the month first. Where neither occurs, the
     place that never changes is the day (monthly figures); else the month, as in pandas.
     """
-    found = _extract(pc.unique(written), _YEAR_LAST)
-    found = found[(found["mark"] != ".").to_numpy()].dropna(subset=["early", "late"])
+    found, _ = _extract(pc.unique(written), _YEAR_LAST)
+    found = found[(found["mark"] != ".").to_numpy()]
     first, second = found["early"].to_numpy(dtype=float), found["late"].to_numpy(dtype=float)
     if len(found) == 0:
         return "dmy", "no date leaves its order open"
@@ -79,12 +79,14 @@ def date_order(written: pa.LargeStringArray) -> tuple[str, str]:
 _SPOKEN = {"dmy": "day first", "mdy": "month first"}
 
 
-def _extract(written: pa.LargeStringArray, pattern: str) -> pd.DataFrame:
+def _extract(written: pa.LargeStringArray, pattern: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """The named parts of the texts that match, and which ones these are."""
     fields = pc.extract_regex(written, pattern)
-    valid = fields.is_valid().to_numpy(zero_copy_only=False)
-    parts = {field.name: fields.field(place) for place, field in enumerate(fields.type)}
-    columns = {name: np.where(valid, part.to_numpy(zero_copy_only=False), None) for name, part in parts.items()}
-    return pd.DataFrame(columns, dtype=object)
+    rows = np.flatnonzero(fields.is_valid().to_numpy(zero_copy_only=False))
+    matched = fields.take(pa.array(rows))
+    parts = {field.name: matched.field(place) for place, field in enumerate(fields.type)}
+    columns = {name: part.to_numpy(zero_copy_only=False) for name, part in parts.items()}
+    return pd.DataFrame(columns, dtype=object), rows
 
 
 def _simple_days(found: pd.DataFrame) -> np.ndarray:
@@ -110,7 +112,7 @@ def _days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:
 
 
 def _time_of_day(found: pd.DataFrame) -> np.ndarray:
-    if "hour" not in found:
+    if "hour" not in found or not found["hour"].any():
         return np.zeros(len(found))
     hour, minute, second = (np.nan_to_num(_number(found[name])) for name in ("hour", "minute", "second"))
     half = found["half"].fillna("").str.lower().str[:1].to_numpy()

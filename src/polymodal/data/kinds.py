@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from polymodal.data.cells import absent, dense, is_number, is_time, numbers_of, parse_labels, texts
 from polymodal.data.dates import date_order, read_dates
-from polymodal.data.numerals import decimal_mark, read_numbers
+from polymodal.data.numerals import decimal_mark, plain_numbers, read_numbers
 
 __all__ = [
     "FILE_SUFFIXES",
@@ -157,7 +157,7 @@ def _kind_of_numbers(known: pd.Series, numbers: np.ndarray, kind: Kind) -> Kind:
 
 
 def _kind_of_texts(written: pa.LargeStringArray) -> Kind:
-    numeric = _all_compact_dates(written) or _numeric_kind(written) if _has_digits(written) else None
+    numeric = _all_compact_dates(written) or _numeric_kind(written)
     if numeric is not None:
         return numeric
     counts = pd.Series(written.to_numpy(zero_copy_only=False), dtype=object).value_counts()
@@ -189,8 +189,12 @@ def _all_compact_dates(written: pa.LargeStringArray) -> Kind | None:
 
 
 def _numeric_kind(written: pa.LargeStringArray) -> Kind | None:
-    decimal = decimal_mark(written)
-    numbers = read_numbers(written, decimal)
+    numbers, decimal = plain_numbers(written), "."
+    if numbers is None:
+        if not _has_digits(written):
+            return None
+        decimal = decimal_mark(written)
+        numbers = read_numbers(written, decimal)
     fine = np.isfinite(numbers)
     words = _null_words(written, ~fine)
     counted = len(fine) - int(words.sum())
