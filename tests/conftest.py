@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 SOURCE = Path(__file__).parent.parent / "src" / "polymodal"
@@ -25,6 +26,10 @@ def _modules_with_shapes() -> list[str]:
 install_import_hook(_modules_with_shapes(), "beartype.beartype")
 
 from polymodal.testing import PATTERNS, missing_pattern  # noqa: E402
+
+# The same examples in every run, and no limit of time: a slow machine is no failure.
+settings.register_profile("house", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.load_profile("house")
 
 NEEDS_DATA = "needs $POLYMODAL_DATA"
 
