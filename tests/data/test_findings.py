@@ -1,0 +1,134 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from polymodal.core import DataError, GateError
+from polymodal.data.findings import Roles, examine, inseparable, refuse
+from polymodal.data.joins import JoinReport
+from polymodal.data.splits import Split, SplitPlan, make_split
+from polymodal.data.tables import from_frame
+
+ROWS = 60
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "patient": np.arange(ROWS) // 2,
+            "a": generator.normal(size=ROWS),
+            "b": generator.normal(size=ROWS),
+            "c": generator.normal(size=ROWS),
+            "y": np.arange(ROWS) % 2,
+        }
+    )
+
+
+SPLIT = Split(np.arange(40), np.arange(40, 50), np.arange(50, ROWS))
+
+
+def codes(frame, inputs=("a", "b", "c"), **rest):
+    roles = Roles({"table": list(inputs)}, {"task": "y"}, rest.pop("id", None), rest.pop("group", None))
+    return {one.code: one for one in examine(from_frame(frame), roles, rest.pop("split", SPLIT), **rest)}
+
+
+def test_a_sound_table_has_no_findings(frame):
+    assert codes(frame, group="patient") == {}
+
+
+def test_a_group_on_both_sides(frame):
+    frame["patient"] = np.arange(ROWS) % 7
+    found = codes(frame, group="patient")["group-on-both-sides"]
+    assert found.severity == "error"
+    assert set(found.rows) == set(range(50, ROWS))
+
+
+def test_the_same_row_on_both_sides_and_how_to_keep_it_together(frame):
+    frame.loc[55, ["a", "b", "c"]] = frame.loc[3, ["a", "b", "c"]]
+    found = codes(frame)["same-row-on-both-sides"]
+    assert found.rows.tolist() == [55]
+    table, roles = from_frame(frame), Roles({"table": ["a", "b", "c"]}, {"task": "y"})
+    for seed in range(5):
+        split = make_split(table, SplitPlan(seed=seed), together=inseparable(table, roles))
+        assert examine(table, roles, split) == []
+
+
+def test_the_same_file_on_both_sides(frame, tmp_path):
+    for number in range(ROWS):
+        (tmp_path / f"{number}.png").write_bytes(b"same" if number in {1, 52} else bytes([number]))
+    names = [f"{number}.png" if number != 5 else None for number in range(ROWS)]
+    table, roles = from_frame(frame, files=tmp_path), Roles({"table": ["a"]}, {"task": "y"})
+    found = examine(table, roles, SPLIT, files={"scan": names})
+    assert [(one.code, one.rows.tolist()) for one in found] == [("same-file-on-both-sides", [52])]
+    split = make_split(table, SplitPlan(), together=inseparable(table, roles, {"scan": names}))
+    assert examine(table, roles, split, files={"scan": names}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "inputs", "code"),
+    [(lambda frame: frame, ["a", "y"], "target-among-inputs"), (lambda frame: frame, ["a", "key"], "id-among-inputs"),
+     (lambda frame: frame.assign(d=frame["y"]), ["d"], "column-equals-target"),
+     (lambda frame: frame.assign(d=frame["y"].map({0: "no", 1: "yes"})), ["d"], "column-equals-target")],
+)  # fmt: skip
+def test_a_leak_closes_the_gate_unless_it_is_allowed(frame, change, inputs, code):
+    made = change(frame.assign(key=np.arange(ROWS)))
+    found = codes(made, inputs, id="key")
+    assert found[code].severity == "error"
+    with pytest.raises(GateError) as refused:
+        refuse(list(found.values()))
+    assert code in str(refused.value)
+    assert code not in codes(made, inputs, id="key", allow=[code])
+
+
+def test_one_class_is_an_error_of_the_data(frame):
+    frame["y"] = 1
+    found = codes(frame)
+    assert list(found) == ["one-class"]
+    with pytest.raises(DataError) as refused:
+        refuse(list(found.values()))
+    assert refused.value.exit_code == 4
+    frame["y"] = None
+    assert "one-class" in codes(frame)
+
+
+def test_what_is_worth_a_warning(frame):
+    frame["none"], frame["same"] = None, "x"
+    frame.loc[[2, 51], "a"] = np.inf
+    frame["text"] = frame["b"].astype(str)
+    frame.loc[4, "text"] = "-Inf"
+    frame.loc[:2, "y"] = 2
+    frame.loc[58:, "y"] = 3
+    found = codes(frame, ("a", "none", "same", "text"))
+    assert {one.severity for one in found.values()} == {"warning"}
+    assert set(found) == {
+        "infinite-values", "all-missing-column", "constant-column", "few-rows-per-class", "class-unseen-in-training",
+    }  # fmt: skip
+    assert found["class-unseen-in-training"].rows.tolist() == [58, 59]
+    refuse(list(found.values()))
+
+
+def test_joins_that_meet_nobody(frame):
+    few = JoinReport("labs", "id", matched=3, unmatched=57, unnamed=0, unused=9)
+    assert codes(frame, joins=[few])["few-join-matches"].severity == "warning"
+    none = JoinReport("labs", "id", matched=0, unmatched=60, unnamed=0, unused=9)
+    assert codes(frame, joins=[none])["no-join-matches"].severity == "error"
+    fine = JoinReport("labs", "id", matched=50, unmatched=10, unnamed=0, unused=0)
+    assert codes(frame, joins=[fine]) == {}
+
+
+def test_validation_that_saw_training_is_a_warning(frame):
+    frame["patient"] = np.where(np.arange(ROWS) < 50, np.arange(ROWS) % 5, 99)
+    found = codes(frame, group="patient")
+    assert [(one.code, one.severity) for one in found.values()] == [("group-on-both-sides-of-validation", "warning")]
+
+
+def test_the_reviews_are_examined_without_errors(real_data):
+    from polymodal.data.tables import read_table
+
+    table = read_table(real_data("womens_clothing") / "womens_clothing.parquet")
+    inputs = {"text": ["Title", "Review Text"], "table": ["Age", "Positive Feedback Count"]}
+    roles = Roles(inputs, {"recommended": "Recommended IND", "department": "Department Name"}, group="Clothing ID")
+    split = make_split(table, SplitPlan(test=0.1, seed=42), "Clothing ID", inseparable(table, roles))
+    assert abs(len(split.test) / len(table) - 0.1) < 0.01
+    assert examine(table, roles, split) == []

@@ -1,0 +1,111 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from polymodal.core import DataError
+from polymodal.data.inference import propose
+from polymodal.data.tables import from_frame, read_table
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    value = generator.normal(size=60)
+    return pd.DataFrame(
+        {
+            "patient_id": np.arange(60) // 3 + 100,
+            "age": generator.integers(20, 80, 60),
+            "sex": generator.choice(["m", "f"], 60),
+            "note": [f"came in with a cough, day {place} of the year" for place in range(60)],
+            "value": value,
+            "outcome": (value + generator.normal(size=60) > 0).astype(int),
+        }
+    )
+
+
+def test_columns_go_where_their_content_belongs(frame):
+    spec = propose(from_frame(frame))
+    assert spec["data"] == {"table": "table", "group": "patient_id"}
+    assert spec["modalities"] == {
+        "table": {"type": "table", "columns": ["age", "sex", "value"]},
+        "text": {"type": "text", "columns": ["note"]},
+    }
+    assert spec["tasks"] == {"outcome": {"type": "binary", "target": "outcome"}}
+    assert "patient_id" in spec["reasons"]["modalities"]
+    assert "no target was named" in spec["reasons"]["tasks.outcome"]
+    json.dumps(spec)
+
+
+def test_pictures_are_found_beside_the_table(frame, tmp_path):
+    (tmp_path / "scans").mkdir()
+    for place in range(60):
+        Image.new("L", (4, 4), place).save(tmp_path / "scans" / f"{place}.png")
+    frame["scan"] = [f"{place}.png" for place in range(60)]
+    frame["voice"] = [f"{place}.wav" for place in range(60)]
+    frame.to_csv(tmp_path / "cohort.csv", index=False)
+    spec = propose(read_table(tmp_path / "cohort.csv"), ["outcome"])
+    assert spec["modalities"]["scan"] == {"type": "image", "column": "scan"}
+    assert Path(spec["data"]["files"]) == tmp_path / "scans"
+    assert '"voice"' in spec["reasons"]["modalities"]
+
+
+def test_pictures_that_are_nowhere_are_left_out(frame, tmp_path):
+    frame["scan"] = [f"../{place}.png" for place in range(60)]
+    frame.to_csv(tmp_path / "cohort.csv", index=False)
+    spec = propose(read_table(tmp_path / "cohort.csv"))
+    assert set(spec["modalities"]) == {"table", "text"}
+    assert '"scan"' in spec["reasons"]["modalities"]
+
+
+def test_pictures_in_memory_are_a_modality(frame):
+    frame["picture"] = pd.Series([np.zeros((4, 4, 3))] * 60, dtype=object)
+    spec = propose(from_frame(frame), ["outcome"])
+    assert spec["modalities"]["picture"] == {"type": "image", "column": "picture"}
+
+
+def test_a_split_column_is_used_and_no_input(frame):
+    frame["Split"] = ["train"] * 40 + ["val"] * 8 + ["test"] * 12
+    spec = propose(from_frame(frame))
+    assert spec["data"]["split"] == {"column": "Split", "test": ["test"], "validation": ["val"]}
+    assert "group" not in spec["data"]
+    assert "Split" not in spec["modalities"]["table"]["columns"]
+
+
+def test_leaks_are_left_out(frame):
+    frame["copy"] = np.where(frame["outcome"] == 1, "case", "control")
+    frame["empty"] = None
+    spec = propose(from_frame(frame), ["outcome"])
+    for name in ("copy", "empty"):
+        assert name not in spec["modalities"]["table"]["columns"]
+        assert f'"{name}"' in spec["reasons"]["modalities"]
+
+
+def test_names_are_free_for_python_and_torch(frame):
+    frame = frame.rename(columns={"outcome": "class", "value": "forward"})
+    spec = propose(from_frame(frame), ["class", "forward", "sex"])
+    names = [*spec["tasks"], *spec["modalities"]]
+    assert all(name.isidentifier() for name in names)
+    assert len(set(names)) == len(names)
+    assert not {"class", "forward"} & set(names)
+
+
+def test_targets_alone_give_their_tasks_and_no_modality():
+    spec = propose(from_frame(pd.DataFrame({"y0": [0, 1] * 9, "y1": np.linspace(0, 1, 18)})), ["y0", "y1"])
+    assert [task["type"] for task in spec["tasks"].values()] == ["binary", "regression"]
+    assert spec["modalities"] == {}
+
+
+def test_a_lone_column_that_counts_up_may_be_the_input():
+    spec = propose(from_frame(pd.DataFrame({"x": np.arange(40), "y": np.random.default_rng(0).normal(size=40)})))
+    assert spec["modalities"] == {"table": {"type": "table", "columns": ["x"]}}
+
+
+def test_nothing_to_learn_from_is_refused():
+    with pytest.raises(DataError, match="no-inputs"):
+        propose(from_frame(pd.DataFrame({"x": ["same"] * 20, "y": [0, 1] * 10})), ["y"])
+    with pytest.raises(DataError, match="did you mean"):
+        propose(from_frame(pd.DataFrame({"x": [1, 2], "target": [0, 1]})), ["targett"])
