@@ -21,8 +21,14 @@ from polymodal.core import (
 
 TOLD = {"where": "spec.yaml:1:1", "expected": "this", "found": "that", "remedy": "mend it"}
 OWN = [
-    (UsageProblem, 2), (SpecError, 3), (DataError, 4), (DivergedError, 5), (ResourceError, 6), (DamagedError, 7), (GateError, 8),
-]  # fmt: skip
+    (UsageProblem, 2),
+    (SpecError, 3),
+    (DataError, 4),
+    (DivergedError, 5),
+    (ResourceError, 6),
+    (DamagedError, 7),
+    (GateError, 8),
+]
 FOREIGN = [
     (MemoryError(), 6),
     (torch.OutOfMemoryError("CUDA out of memory"), 6),

@@ -104,9 +104,11 @@ def validate(
     from polymodal.run.tables import counts, divide, open_source
     from polymodal.spec import load
 
-    source = open_source(load(checked_path(spec), session.overrides(assignments)))
+    described = load(checked_path(spec), session.overrides(assignments))
+    source = open_source(described, described.folder)
     parts = source.spec.build()
-    split, findings = divide(source, parts)
+    division, findings = divide(source, parts)
+    split = division.split
     for task in parts.tasks.values():
         # What a target holds is refused by its own column: three labels of a binary task, say.
         task.reader.fit(source.table, split.train)

@@ -36,7 +36,10 @@ def _bar() -> Iterator[Listener]:
 
         def listen(event: Mapping[str, Any]) -> None:
             if "step" in event and "steps" in event:
-                shown.update(bar, completed=event["step"], total=event["steps"])
+                # Models of an ensemble are trained one after another; one that stops early makes the bar jump.
+                before = event.get("member", 0) * event["steps"]
+                total = (event.get("members") or 1) * event["steps"]
+                shown.update(bar, completed=before + event["step"], total=total)
             if event.get("event") == "epoch":
                 shown.update(bar, description=_line(event))
 
@@ -47,4 +50,6 @@ def _line(event: Mapping[str, Any]) -> str:
     """An epoch in one line: its number and the losses on the rows that choose when to stop."""
     losses = event.get("validation") or event.get("train") or {}
     told = "  ".join(f"{name} {loss:.3f}" for name, loss in losses.items() if loss is not None)
-    return f"epoch {event.get('epoch', '?')}/{event.get('epochs', '?')}  {told}".rstrip()
+    members = event.get("members") or 1
+    model = f"model {event.get('member', 0) + 1}/{members}  " if members > 1 else ""
+    return f"{model}epoch {event.get('epoch', '?')}/{event.get('epochs', '?')}  {told}".rstrip()

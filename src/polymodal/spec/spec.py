@@ -119,6 +119,11 @@ class Spec:
         """The same spec with keys set as after `--set`: `spec.override("train.lr=3e-4")`."""
         return Spec(override(self.source, assignments), self.folder)
 
+    def replaced(self, data: Mapping[str, Any], folder: FilePath | None = None) -> "Spec":
+        """Other data, and perhaps another folder, with messages that still name the places of this spec."""
+        made = plain_source(data, self.source.name)
+        return Spec(replace(self.source, data=made.data), self.folder if folder is None else folder)
+
     def expanded(self, names: Sequence[str]) -> "Spec":
         """The same spec with patterns in `columns` replaced by the columns of a table.
 
@@ -135,7 +140,7 @@ class Spec:
                     problems.append(problem)
         if problems:
             raise PolymodalError.joined(problems)
-        return Spec(replace(self.source, data=data), self.folder)
+        return self.replaced(data)
 
     def build(self) -> Parts:
         """Fresh objects, not fitted to any data. Raises SpecError, with places, for what the parts refuse."""
