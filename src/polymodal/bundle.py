@@ -10,7 +10,7 @@ from torch import Tensor
 
 import polymodal
 from polymodal.core import DamagedError, PolymodalError, UsageProblem
-from polymodal.model import Model
+from polymodal.model import Ensemble, Model
 from polymodal.modalities.base import Modality
 from polymodal.spec import Parts, Spec, describe
 from polymodal.tasks.base import Task
@@ -25,17 +25,17 @@ FORMAT = 1
 class Bundle:
     """A model as it was loaded, with the spec that describes its parts."""
 
-    model: Model
+    model: Ensemble
     spec: Mapping[str, Any]
 
 
-def save(folder: Path, model: Model, spec: Mapping[str, Any], card: str) -> None:
+def save(folder: Path, model: Ensemble, spec: Mapping[str, Any], card: str) -> None:
     """Write a model to a folder: config.json, model.safetensors, preprocess.json, README.md, MANIFEST.json last.
 
     `spec` is the plain data that the parts were built from, `card` the text of the model card. Raises ResourceError
     where the folder cannot be written.
     """
-    config = {"format": FORMAT, "polymodal": polymodal.__version__, "spec": spec}
+    config = {"format": FORMAT, "polymodal": polymodal.__version__, "members": len(model.members), "spec": spec}
     states = {
         "modalities": {name: part.reader.state() for name, part in model.modalities.items()},
         "tasks": {name: part.reader.state() for name, part in model.tasks.items()},
@@ -69,7 +69,7 @@ def load(folder: Path, parts: Parts | None = None) -> Bundle:
     if config.get("format") != FORMAT:
         raise _damaged("unknown-format", folder / "config.json", f"format {FORMAT}", f"format {config.get('format')}")
     try:
-        model = _rebuild(parts or Spec.from_dict(config["spec"]).build(), states)
+        model = _rebuild(parts or Spec.from_dict(config["spec"]).build(), states, int(config["members"]))
         _fill(model, read_tensors(files["model.safetensors"], folder / "model.safetensors"), folder)
     except PolymodalError:
         raise
@@ -78,7 +78,7 @@ def load(folder: Path, parts: Parts | None = None) -> Bundle:
     return Bundle(model.eval(), config["spec"])
 
 
-def card(model: Model, summary: Mapping[str, Any]) -> str:
+def card(model: Ensemble, summary: Mapping[str, Any]) -> str:
     """The model card: what the model takes and gives, what it was trained on, and how good it was there."""
     lines = ["# Model card", "", "A multimodal model. Any of its inputs may be missing in any row.", "", "## Inputs", ""]
     lines += [f"- `{name}`: {_said(part)}" for name, part in model.modalities.items()]
@@ -103,14 +103,14 @@ def _said(part: Modality | Task) -> str:
     return f"{plain['type']} ({options})"
 
 
-def _rebuild(parts: Parts, states: Mapping[str, Any]) -> Model:
+def _rebuild(parts: Parts, states: Mapping[str, Any], members: int) -> Ensemble:
     for group, made in (("modalities", parts.modalities), ("tasks", parts.tasks)):
         for name, part in made.items():
             part.reader.restore(states[group][name])
-    return Model(parts.modalities, parts.tasks, parts.fusion, parts.width)
+    return Ensemble([Model(parts.modalities, parts.tasks, parts.fusion, parts.width) for _ in range(members)])
 
 
-def _fill(model: Model, tensors: Mapping[str, Tensor], folder: Path) -> None:
+def _fill(model: Ensemble, tensors: Mapping[str, Tensor], folder: Path) -> None:
     wanted = model.state_dict()
     for name in sorted(set(wanted) ^ set(tensors)):
         expected, found = ("this tensor", "none") if name in wanted else ("no such tensor", "one")

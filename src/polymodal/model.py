@@ -1,8 +1,9 @@
 """The model: encoders, one fusion, a head for each task. How it is trained is written elsewhere."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from polymodal.core import Batch, Representation, Tokens, Values
@@ -10,7 +11,7 @@ from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
 from polymodal.tasks.base import Task
 
-__all__ = ["Model"]
+__all__ = ["Ensemble", "Model"]
 
 
 class Model(nn.Module):
@@ -49,3 +50,20 @@ class Model(nn.Module):
     def decide(self, representation: Representation) -> dict[str, Tensor]:
         """What each task's head makes of a representation."""
         return {name: head(representation) for name, head in self.heads.items()}
+
+
+class Ensemble(nn.Module):
+    """Several models of the same parts, trained apart; their outputs are averaged (Lakshminarayanan et al. 2017).
+
+    Logits are averaged, not probabilities: a geometric mean of what the members believe.
+    """
+
+    def __init__(self, members: Sequence[Model]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.modalities, self.tasks = members[0].modalities, members[0].tasks
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Outputs (batch, outputs) for each task."""
+        made = [member(batch) for member in self.members]
+        return {name: torch.stack([each[name] for each in made]).mean(dim=0) for name in self.tasks}

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -75,8 +75,12 @@ class Column(ABC, Generic[CellsT]):
     """How some columns of a table become one modality's (or one target's) values.
 
     The order of calls is fit → read → collate. `fit` is the only one that learns, and it learns from the training rows
-    alone; `state` and `restore` carry what was learned as plain JSON data.
+    alone; `state` and `restore` carry what was learned as plain JSON data. `names` are the columns that it reads;
+    `holds_files` says that their cells are names of files.
     """
+
+    names: Sequence[str]
+    holds_files: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, table: DataTable, rows: Rows) -> None:

@@ -63,11 +63,11 @@ class Scale:
 class TableColumn(Column[TableCells]):
     """Numbers (dates among them, as days, month and weekday) and categories (booleans among them) of one table.
 
-    `columns` are names or patterns with "*". A category value that fewer than `rare` training rows hold is pooled.
+    `names` are names or patterns with "*". A category value that fewer than `rare` training rows hold is pooled.
     """
 
     def __init__(self, columns: Sequence[str], rare: int = 2, limit: int = 1000) -> None:
-        self.columns, self.rare, self.limit = list(columns), rare, limit
+        self.names, self.rare, self.limit = list(columns), rare, limit
         self.kinds: dict[str, Kind] = {}
         self.scales: dict[str, Scale] = {}
         self.vocabularies: dict[str, list[str]] = {}
@@ -87,7 +87,7 @@ class TableColumn(Column[TableCells]):
         """Learn kinds, quantiles and vocabularies; columns without any information are left out."""
         self.kinds, self.scales, self.vocabularies = {}, {}, {}
         self.training_rows = len(rows)
-        for name in expand(self.columns, table):
+        for name in expand(self.names, table):
             part = table.column(name).iloc[rows]
             kind = infer_kind(part, table.missing)
             if kind.name in ("number", "date"):
@@ -101,7 +101,7 @@ class TableColumn(Column[TableCells]):
         if not self.kinds:
             raise DataError(
                 "no-information",
-                where=f"{table.source}, columns {', '.join(self.columns)}",
+                where=f"{table.source}, columns {', '.join(self.names)}",
                 expected="at least one column whose values differ among the training rows",
                 found="none",
                 remedy="take this modality out of the spec, or name other columns",

@@ -14,7 +14,6 @@ from polymodal.core.masking import keep, masked_mean, masked_softmax, masked_sum
 from polymodal.core.shapes import Outputs
 from polymodal.data.base import Column
 from polymodal.tasks.metrics import AnswerKind
-from polymodal.tasks.metrics import AnswerKind
 
 __all__ = ["Decoded", "Head", "Task"]
 

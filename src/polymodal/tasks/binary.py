@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from polymodal.core import Combine
@@ -32,7 +33,7 @@ class Binary(Task):
         target: str,
         positive: str | None = None,
         class_weight: Literal["none", "balanced"] = "none",
-        weight: float = 1.0,
+        weight: NonNegativeFloat = 1.0,
     ) -> None:
         self.target, self.positive, self.class_weight, self.weight = target, positive, class_weight, weight
         self.reader = LabelColumn(target, last=positive, exactly=2)
@@ -66,4 +67,3 @@ class Binary(Task):
     def metrics(self, decoded: Decoded, truth: np.ndarray) -> dict[str, float]:
         """accuracy, balanced_accuracy, macro_f1, auroc, auprc, log_loss, brier, ece."""
         return classification(truth, decoded.probabilities, decoded.classes)
-

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from polymodal.core import Combine
@@ -27,7 +28,7 @@ class Multiclass(Task):
     headline = "auroc"
 
     def __init__(
-        self, target: str, class_weight: Literal["none", "balanced"] = "none", weight: float = 1.0
+        self, target: str, class_weight: Literal["none", "balanced"] = "none", weight: NonNegativeFloat = 1.0
     ) -> None:
         self.target, self.class_weight, self.weight = target, class_weight, weight
         self.reader = LabelColumn(target)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from polymodal.core import Combine, DataError, Refusal, Values
@@ -30,9 +31,8 @@ class Multilabel(Task):
 
     answers = "labels"
     headline = "auroc"
-    kind = "labels"
 
-    def __init__(self, target: str, separator: str = ";", weight: float = 1.0) -> None:
+    def __init__(self, target: str, separator: str = ";", weight: NonNegativeFloat = 1.0) -> None:
         self.target, self.separator, self.weight = target, separator, weight
         self.reader = TagsColumn(target, separator)
 
@@ -69,7 +69,7 @@ class TagsColumn(Column[TargetCells]):
     """Labels that stand side by side in one cell."""
 
     def __init__(self, target: str, separator: str) -> None:
-        self.target, self.separator = target, separator
+        self.names, self.target, self.separator = [target], target, separator
         self.classes: list[str] = []
         self.shares: list[float] = []
 

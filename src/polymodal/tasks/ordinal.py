@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from polymodal.core import Combine
@@ -27,7 +28,7 @@ class Ordinal(Task):
     answers = "ordered"
     headline = "qwk"
 
-    def __init__(self, target: str, order: Sequence[str] | None = None, weight: float = 1.0) -> None:
+    def __init__(self, target: str, order: Sequence[str] | None = None, weight: NonNegativeFloat = 1.0) -> None:
         self.target, self.order, self.weight = target, order, weight
         self.reader = LabelColumn(target, order=order)
 

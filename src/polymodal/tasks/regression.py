@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from polymodal.core import Combine
@@ -26,7 +27,7 @@ class Regression(Task):
     headline = "r2"
 
     def __init__(
-        self, target: str, loss: Literal["squared", "absolute", "huber"] = "squared", weight: float = 1.0
+        self, target: str, loss: Literal["squared", "absolute", "huber"] = "squared", weight: NonNegativeFloat = 1.0
     ) -> None:
         self.target, self.loss, self.weight = target, loss, weight
         self.reader = NumberColumn(target)

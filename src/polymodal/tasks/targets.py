@@ -41,6 +41,7 @@ class LabelColumn(Column[TargetCells]):
     def __init__(
         self, target: str, order: Sequence[str] | None = None, last: str | None = None, exactly: int | None = None
     ) -> None:
+        self.names = [target]
         self.target, self.order = target, None if order is None else [str(label) for label in order]
         self.last, self.exactly = last, exactly
         self.classes: list[str] = []
@@ -104,7 +105,7 @@ class NumberColumn(Column[TargetCells]):
     """A number to predict; knows the mean and spread of the training rows."""
 
     def __init__(self, target: str) -> None:
-        self.target = target
+        self.names, self.target = [target], target
         self.mean, self.spread = 0.0, 1.0
         self.kind: Kind | None = None
 

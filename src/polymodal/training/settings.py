@@ -1,7 +1,9 @@
 """How training goes about it, said once; what is left open is chosen from the number of rows."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 __all__ = ["Settings"]
 
@@ -15,32 +17,36 @@ class Settings:
     2017). `clip` bounds the norm of the gradient. `patience` counts epochs without a better validation loss.
     `averaging` is the share of the running average of weights that a step keeps (Polyak; 0 = off).
     `modality_dropout` is the share of rows that, at each step, keep only a random non-empty subset of their modalities.
-    `workers` are loader processes. `time_limit` is in seconds. `gramian_at` says where task gradients are compared,
+    `members` are models that learn from different draws of training and validation rows and whose outputs are averaged;
+    None takes several where rows are few and one where they are many. `workers` are loader processes. `time_limit` is in seconds. `gramian_at` says where task gradients are compared,
     when the balancer asks for that. `checkpoint_seconds` is the time between checkpoints.
     """
 
-    epochs: int | None = None
-    batch_size: int | None = None
-    lr: float = 2e-3
-    weight_decay: float = 1e-2
-    warmup: float = 0.1
-    clip: float = 1.0
-    patience: int | None = None
-    averaging: float = 0.99
-    modality_dropout: float = 0.3
-    workers: int = 0
-    seed: int = 0
-    time_limit: float | None = None
+    epochs: PositiveInt | None = None
+    batch_size: PositiveInt | None = None
+    lr: PositiveFloat = 2e-3
+    weight_decay: NonNegativeFloat = 1e-2
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    clip: PositiveFloat = 1.0
+    patience: PositiveInt | None = None
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    modality_dropout: Annotated[float, Field(ge=0, le=1)] = 0.3
+    members: Annotated[int, Field(ge=1, le=100)] | None = None
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    seed: NonNegativeInt = 0
+    time_limit: PositiveFloat | None = None
     precision: Literal["32", "bf16"] = "32"
     gramian_at: Literal["parameters", "last_layer", "features"] = "features"
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: NonNegativeFloat = 60.0
 
     def resolved(self, rows: int) -> "Settings":
         """The same settings with the open ones chosen for this number of training rows."""
         batch = self.batch_size or max(16, min(256, 2 ** round(rows**0.5 / 2).bit_length()))
         steps = max(1, -(-rows // batch))
         epochs = self.epochs or max(6, min(100, round(3000 / steps)))
-        return replace(self, batch_size=batch, epochs=epochs, patience=self.patience or max(4, epochs // 4))
+        members = self.members or (6 if rows < 600 else 3 if rows < 3000 else 1)
+        patience = self.patience or max(4, epochs // 4)
+        return replace(self, batch_size=batch, epochs=epochs, patience=patience, members=members)
 
     def steps_per_epoch(self, rows: int) -> int:
         """Steps of one pass over the training rows; the last batch may be smaller."""

@@ -1,0 +1,108 @@
+"""From a table and parts to a trained model: the order of things, in one place."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polymodal.core import Refusal
+from polymodal.core.seeding import derive, seeded
+from polymodal.data.base import DataTable, Rows
+from polymodal.data.ledger import BadRows, apply_policy
+from polymodal.data.samples import Samples
+from polymodal.data.splits import Split
+from polymodal.model import Ensemble, Model
+from polymodal.run.division import Division
+from polymodal.spec import Parts
+from polymodal.training import train
+from polymodal.training.batches import sweep
+
+__all__ = ["Fitted", "Watch", "fit_parts"]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told what happens, and who says when to stop."""
+
+    report: Callable[[Mapping[str, Any]], None] = lambda event: None
+    stopping: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model beside the data that it was trained on."""
+
+    model: Ensemble
+    samples: Samples
+    split: Split
+    table: DataTable
+
+
+def fit_parts(
+    table: DataTable,
+    parts: Parts,
+    division: Division,
+    bad_rows: BadRows = "mask",
+    folder: Path | None = None,
+    watch: Watch = Watch(),
+) -> Fitted:
+    """Fit every reader on the rows that are not for the test, read the table, build the model, train it.
+
+    `folder` keeps checkpoints, and valid ones there are continued from. What had to be refused is told to
+    `watch.report` as events "refused". Raises DataError, DivergedError, or Interrupted.
+    """
+    settings = parts.settings.resolved(len(division.split.train))
+    learned = division.split.train if settings.members == 1 else division.development
+    for part in [*parts.modalities.values(), *parts.tasks.values()]:
+        part.reader.fit(table, learned)
+    samples = read_samples(table, parts)
+    kept, refusals = _kept(table, samples, bad_rows)
+    for refusal in refusals:
+        watch.report({"event": "refused", "refusal": refusal})
+    members = [
+        _member(number, replace(parts, settings=settings), samples, division.member(number, kept), folder, watch)
+        for number in range(settings.members or 1)
+    ]
+    split = division.split
+    rest = [np.intersect1d(rows, kept) for rows in (split.train, split.validation, split.test)]
+    return Fitted(Ensemble(members).eval(), samples, Split(*rest), table)
+
+
+def _member(
+    number: int, parts: Parts, samples: Samples, rows: Mapping[str, Rows], folder: Path | None, watch: Watch
+) -> Model:
+    """Train one model of an ensemble; its seed and its rows are its own."""
+    settings = parts.settings
+    limit = None if settings.time_limit is None else settings.time_limit / (settings.members or 1)
+    own = replace(settings, seed=derive(settings.seed, "member", number), time_limit=limit)
+    with seeded(own.seed, "model"):
+        model = Model(parts.modalities, parts.tasks, parts.fusion, parts.width)
+
+    def report(event: Mapping[str, Any]) -> None:
+        watch.report(dict(event) | {"member": number, "members": settings.members})
+
+    place = None if folder is None else folder / f"member-{number}"
+    train(model, samples, rows, own, copy.deepcopy(parts.balancer), place, (report, watch.stopping))
+    return model
+
+
+def read_samples(table: DataTable, parts: Parts | Ensemble, targets: Sequence[str] | None = None) -> Samples:
+    """A table as samples, by columns that are fitted; `targets` names the tasks to read, all of them unless given."""
+    chosen = parts.tasks if targets is None else {name: parts.tasks[name] for name in targets}
+    return Samples.read(
+        table,
+        {name: part.reader for name, part in parts.modalities.items()},
+        {name: part.reader for name, part in chosen.items()},
+    )
+
+
+def _kept(table: DataTable, samples: Samples, policy: BadRows) -> tuple[Rows, list[Refusal]]:
+    """The rows that the policy leaves, and what was refused. Files are opened beforehand only where a row may go."""
+    refusals = samples.refusals()
+    if policy != "mask":
+        every = np.arange(len(table), dtype=np.int64)
+        refusals += [refusal for batch in sweep(samples, every, 512) for refusal in batch.refusals]
+    return apply_policy(table, refusals, policy)

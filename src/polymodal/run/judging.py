@@ -1,0 +1,91 @@
+"""How good a model is on some rows: metrics with intervals, and predictions as a table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from polymodal.data.base import Rows
+from polymodal.data.kinds import parse_labels
+from polymodal.model import Ensemble
+from polymodal.run.fitting import Fitted
+from polymodal.spec import describe
+from polymodal.tasks.base import Decoded
+from polymodal.tasks.intervals import intervals
+from polymodal.tasks.metrics import Answers
+from polymodal.training.predicting import answers, outputs
+
+__all__ = ["as_answers", "decoded_columns", "group_labels", "judge", "predictions"]
+
+
+def as_answers(model: Ensemble, name: str, decoded: Decoded, truth: np.ndarray) -> Answers:
+    """What a task predicted beside what is true, in the form that metrics read."""
+    return Answers(model.tasks[name].answers, truth, decoded.prediction, decoded.probabilities, decoded.classes)
+
+
+def judge(fitted: Fitted, rows: Rows, groups: np.ndarray | None, made: Mapping[str, Tensor]) -> dict[str, Any]:
+    """For each task: type, n, headline, classes, metrics and 95 % intervals, over the labelled ones of the rows.
+
+    `groups` (rows of the table,) names what is resampled together; None resamples rows.
+    """
+    model, judged = fitted.model, {}
+    for name, (decoded, truth, labelled) in answers(model, fitted.samples, rows, made).items():
+        task = model.tasks[name]
+        blocks = None if groups is None else groups[rows][labelled]
+        bounds = intervals(as_answers(model, name, decoded, truth), blocks) if len(truth) else {}
+        judged[name] = {
+            "type": describe(task)["type"],
+            "n": len(truth),
+            "headline": task.headline,
+            "higher_is_better": task.higher_is_better,
+            "classes": list(decoded.classes),
+            "metrics": task.metrics(decoded, truth) if len(truth) else {},
+            "intervals": {metric: list(bound) for metric, bound in bounds.items()},
+        }
+    return judged
+
+
+def group_labels(fitted: Fitted, group: str | None) -> np.ndarray | None:
+    """(rows of the table,) the group of each row as text; None where no group was named."""
+    if group is None:
+        return None
+    labels = parse_labels(fitted.table.column(group), fitted.table.missing)
+    return np.array([f"row {row}" if label is None else label for row, label in enumerate(labels)])
+
+
+def predictions(fitted: Fitted, rows: Rows, identity: str | None) -> tuple[pd.DataFrame, dict[str, Tensor]]:
+    """A table of what was predicted beside what is true for these rows, and the outputs that it was decoded from."""
+    made = outputs(fitted.model, fitted.samples, rows)
+    columns: dict[str, Any] = {"row": rows, "split": fitted.split.names(len(fitted.table))[rows]}
+    if identity is not None:
+        columns["id"] = parse_labels(fitted.table.column(identity), fitted.table.missing)[rows]
+    found = answers(fitted.model, fitted.samples, rows, made)
+    for name, (_, truth, labelled) in found.items():
+        columns |= {f"{name}.target": _spread(truth, labelled)}
+        columns |= decoded_columns(name, fitted.model.tasks[name].decode(made[name]))
+    return pd.DataFrame(columns), made
+
+
+def decoded_columns(name: str, decoded: Decoded) -> dict[str, Any]:
+    """The columns that one task's predictions become; several labels at once stand side by side, parted by ";"."""
+    prediction: Any = decoded.prediction
+    if prediction.ndim == 2:
+        prediction = [_joined(decoded.classes, chosen) for chosen in prediction]
+    columns = {f"{name}.prediction": prediction}
+    if decoded.probabilities is not None:
+        for place, label in enumerate(decoded.classes):
+            columns[f"{name}.probability.{label}"] = decoded.probabilities[:, place]
+    return columns
+
+
+def _spread(truth: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    """The truth of the labelled rows in its place among all rows; None elsewhere."""
+    column = np.full(len(labelled), None, dtype=object)
+    column[labelled] = list(truth) if truth.ndim == 1 else [";".join(map(str, np.flatnonzero(row))) for row in truth]
+    return column
+
+
+def _joined(classes: Any, chosen: np.ndarray) -> str:
+    return ";".join(str(label) for label, holds in zip(classes, chosen, strict=True) if holds)

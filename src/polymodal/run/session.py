@@ -1,0 +1,205 @@
+"""The verbs of a run folder: fit, evaluate, predict."""
+
+import io
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from polymodal import bundle
+from polymodal.core import DamagedError, UsageProblem
+from polymodal.data.base import DataTable
+from polymodal.data.findings import Finding
+from polymodal.data.splits import Split
+from polymodal.run.fitting import Fitted, Watch, fit_parts, read_samples
+from polymodal.run.folder import Folder, environment
+from polymodal.run.judging import decoded_columns, group_labels, judge, predictions
+from polymodal.run.stopping import listening
+from polymodal.run.tables import Source, counts, divide, fingerprint, open_source, read_source, split_frame
+from polymodal.spec import Spec
+from polymodal.training.predicting import outputs
+
+__all__ = ["Run", "evaluate", "fit", "open_run", "predict"]
+
+Progress = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder, its settled spec, and the model beside the data that it was trained on."""
+
+    folder: Folder
+    spec: Spec
+    fitted: Fitted
+
+
+def fit(spec: Spec, out: Path, *, resume: bool = False, progress: Progress | None = None) -> dict[str, Any]:
+    """Train what a spec describes into the folder `out`, judge it on the test rows, and say how it went.
+
+    Returns what `fit --json` prints. `resume` goes on with an interrupted run; it ends with the same weights as one
+    that was not. Raises the errors of core.errors: SpecError, DataError, GateError, DivergedError, ResourceError.
+    """
+    began = time.monotonic()
+    folder = Folder(out)
+    with folder.hold(resume):
+        source = open_source(spec, out)
+        parts = source.spec.build()
+        division, findings = divide(source, parts)
+        _begin(folder, spec, source, division.split, findings)
+
+        def report(event: Mapping[str, Any]) -> None:
+            folder.event(event)
+            if progress is not None:
+                progress(event)
+
+        with listening() as stop:
+            watch = Watch(report, stop)
+            place = out / "checkpoints"
+            fitted = fit_parts(source.table, parts, division, source.spec.data.bad_rows, place, watch)
+        run = Run(folder, source.spec, fitted)
+        return _finish(run, time.monotonic() - began)
+
+
+def evaluate(run: Path, data: Path | None = None) -> dict[str, Any]:
+    """Judge a run on its own test rows, or on every row of another table. Returns what `evaluate --json` prints."""
+    began = time.monotonic()
+    opened = open_run(run, data)
+    rows = opened.fitted.split.test
+    made = outputs(opened.fitted.model, opened.fitted.samples, rows)
+    judged = judge(opened.fitted, rows, group_labels(opened.fitted, opened.spec.data.group), made)
+    return _summary(run, opened.fitted.split, judged, time.monotonic() - began)
+
+
+def predict(run: Path, data: Path, out: Path) -> dict[str, Any]:
+    """Write what a run's model says of each row of a table, as csv, tsv, parquet, feather or jsonl by the name of `out`."""
+    began = time.monotonic()
+    write = _writer(out)
+    spec, loaded = _load(run)
+    table, _ = read_source(spec, data)
+    samples = read_samples(table, loaded.model, targets=())
+    made = outputs(loaded.model, samples, np.arange(len(table)))
+    columns: dict[str, Any] = {"row": np.arange(len(table))}
+    if spec.data.id is not None and spec.data.id in table.frame.columns:
+        columns["id"] = table.column(spec.data.id)
+    for name, task in loaded.model.tasks.items():
+        columns |= decoded_columns(name, task.decode(made[name]))
+    write(pd.DataFrame(columns))
+    return {"run": str(run), "seconds": round(time.monotonic() - began, 3), "rows": len(table), "file": str(out)}
+
+
+def open_run(run: Path, data: Path | None = None) -> Run:
+    """A finished run with its model and data. With `data`, that table takes the place of the run's and is all test."""
+    spec, loaded = _load(run)
+    if data is None:
+        table, _ = read_source(spec, spec.path(spec.data.table))
+        split = _read_split(run, table)
+    else:
+        table, _ = read_source(spec, data)
+        nothing = np.empty(0, dtype=np.int64)
+        split = Split(nothing, nothing, np.arange(len(table), dtype=np.int64))
+    fitted = Fitted(loaded.model, read_samples(table, loaded.model), split, table)
+    return Run(Folder(run), spec, fitted)
+
+
+def _begin(folder: Folder, spec: Spec, source: Source, split: Split, findings: list[Finding]) -> None:
+    """Write down what the run is, or, where that stands there already, see that it is still the same."""
+    resolved = source.spec.resolved()
+    told = {"table": fingerprint(source.table), "spec": resolved.to_yaml()}
+    if (folder.path / "environment.json").exists():
+        before = folder.read_json("environment.json").get("resumes_with", {})
+        changed = [what for what, value in told.items() if before.get(what) != value]
+        if changed:
+            raise UsageProblem(
+                "run-changed",
+                where=str(folder.path),
+                expected="the same spec and table as when the run began",
+                found=f"another {' and another '.join(changed)}",
+                remedy="start a new run with another --out",
+            )
+        return
+    folder.write("spec.yaml", spec.to_yaml())
+    folder.write("spec.resolved.yaml", resolved.to_yaml())
+    folder.write("splits.parquet", _parquet(split_frame(split, len(source.table))))
+    folder.write_json(
+        "findings.json",
+        {"findings": [{"code": f.code, "severity": f.severity, "where": f.where, "message": f.message, "do": f.remedy} for f in findings]},
+    )
+    folder.write_json("environment.json", environment() | {"resumes_with": told})
+    folder.event({"event": "start", "rows": counts(split)})
+
+
+def _finish(run: Run, seconds: float) -> dict[str, Any]:
+    """Judge, save the model, write predictions and metrics."""
+    folder, fitted, data = run.folder, run.fitted, run.spec.data
+    table, made = predictions(fitted, fitted.split.test, data.id)
+    judged = judge(fitted, fitted.split.test, group_labels(fitted, data.group), made)
+    summary = _summary(folder.path, fitted.split, judged, seconds)
+    bundle.save(folder.path / "model", fitted.model, run.spec.resolved().to_dict(), bundle.card(fitted.model, summary))
+    folder.write("predictions.parquet", _parquet(table))
+    folder.write_json("metrics.json", {"version": 1} | summary | {"run": folder.path.name})
+    folder.event({"event": "finish", "seconds": round(seconds, 3)})
+    return summary
+
+
+def _summary(run: Path, split: Split, judged: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    return {"run": str(run), "seconds": round(seconds, 3), "rows": counts(split), "tasks": dict(judged)}
+
+
+def _load(run: Path) -> tuple[Spec, bundle.Bundle]:
+    if not run.is_dir():
+        raise UsageProblem(
+            "no-run", where=str(run), expected="a run folder", found="none", remedy='make one with "polymodal fit"'
+        )
+    if not (run / "model").is_dir():
+        raise DamagedError(
+            "no-model",
+            where=str(run / "model"),
+            expected="a saved model",
+            found="none: the run did not finish",
+            remedy="finish it with polymodal fit --resume",
+        )
+    loaded = bundle.load(run / "model")
+    return Spec.from_dict(loaded.spec, run), loaded
+
+
+def _read_split(run: Path, table: DataTable) -> Split:
+    names = pd.read_parquet(run / "splits.parquet")["split"].to_numpy()
+    if len(names) != len(table):
+        raise UsageProblem(
+            "table-changed",
+            where=table.source,
+            expected=f"the {len(names)} rows that the run was made from",
+            found=f"{len(table)} rows",
+            remedy="name a table with --data to judge the model on other rows",
+        )
+    return Split(*(np.flatnonzero(names == name) for name in ("train", "validation", "test")))
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    stream = io.BytesIO()
+    frame.to_parquet(stream, index=False)
+    return stream.getvalue()
+
+
+def _writer(out: Path) -> Callable[[pd.DataFrame], None]:
+    suffix = out.suffix.lower()
+    known: dict[str, Callable[[pd.DataFrame], None]] = {
+        ".csv": lambda frame: frame.to_csv(out, index=False),
+        ".tsv": lambda frame: frame.to_csv(out, index=False, sep="\t"),
+        ".parquet": lambda frame: frame.to_parquet(out, index=False),
+        ".feather": lambda frame: frame.to_feather(out),
+        ".jsonl": lambda frame: frame.to_json(out, orient="records", lines=True, force_ascii=False),
+    }
+    if suffix not in known:
+        raise UsageProblem(
+            "unknown-format",
+            where=str(out),
+            expected=f"a name that ends in {', '.join(known)}",
+            found=f'"{suffix}"',
+            remedy="rename --out",
+        )
+    return known[suffix]

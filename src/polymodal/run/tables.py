@@ -1,0 +1,121 @@
+"""The table that a spec speaks of: read, joined, divided, and examined."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from polymodal.core import DataError
+from polymodal.data.base import DataTable, Rows
+from polymodal.data.findings import Finding, Roles, examine, inseparable, refuse
+from polymodal.data.kinds import parse_labels
+from polymodal.data.joins import JoinReport, join
+from polymodal.data.splits import Split, SplitPlan, strata_of
+from polymodal.data.tables import read_table
+from polymodal.run.division import Division, divided
+from polymodal.run.settling import settle
+from polymodal.spec import Parts, Spec
+
+__all__ = ["Source", "divide", "open_source", "read_source"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A spec whose columns and types are settled, the table it speaks of, and how the joins went."""
+
+    spec: Spec
+    table: DataTable
+    joins: Sequence[JoinReport]
+
+    def roles(self, parts: Parts) -> Roles:
+        """What each column is for."""
+        inputs = {name: list(part.reader.names) for name, part in parts.modalities.items()}
+        targets = {name: part.target for name, part in parts.tasks.items()}
+        return Roles(inputs, targets, self.spec.data.id, self.spec.data.group)
+
+    def files(self, parts: Parts) -> dict[str, list[str | None]]:
+        """The file name in each row, for the modalities that read files."""
+        readers = {name: part.reader for name, part in parts.modalities.items() if part.reader.holds_files}
+        return {
+            f"{name}.{column}": [None if cell is None else str(cell) for cell in self._cells(column)]
+            for name, reader in readers.items()
+            for column in reader.names
+        }
+
+    def _cells(self, column: str) -> np.ndarray:
+        return parse_labels(self.table.column(column), self.table.missing)
+
+
+def open_source(spec: Spec, folder: Path) -> Source:
+    """Read the table of a spec, join what is to be joined, and settle patterns of columns and automatic types.
+
+    The paths of the settled spec are relative to `folder`, so that it can be written there and moved along.
+    """
+    table, joins = read_source(spec, spec.path(spec.data.table))
+    names = [str(name) for name in table.frame.columns]
+    return Source(_anchored(settle(spec.expanded(names), table), folder), table, joins)
+
+
+def _anchored(spec: Spec, folder: Path) -> Spec:
+    data = spec.to_dict()
+
+    def relative(path: str) -> str:
+        return Path(os.path.relpath(spec.path(path), folder)).as_posix()
+
+    given = spec.data
+    data["data"]["table"] = relative(given.table)
+    data["data"]["files"] = relative(given.files if given.files is not None else str(Path(given.table).parent))
+    if given.join:
+        data["data"]["join"] = [{"table": relative(other.table), "on": other.on} for other in given.join]
+    return spec.replaced(data, folder)
+
+
+def read_source(spec: Spec, path: Path) -> tuple[DataTable, list[JoinReport]]:
+    """A table in the form that the spec describes: the same missing marks, files and joins."""
+    data = spec.data
+    files = spec.path(data.files) if data.files is not None else path.parent
+    table = read_table(path, missing=data.missing, files=files)
+    reports = []
+    for other in data.join:
+        right = read_table(spec.path(other.table), missing=data.missing)
+        table, report = join(table, right, other.on)
+        reports.append(report)
+    if not len(table):
+        raise DataError(
+            "no-rows", where=table.source, expected="at least one row", found="none", remedy="check the table"
+        )
+    return table, reports
+
+
+def divide(source: Source, parts: Parts) -> tuple[Division, list[Finding]]:
+    """The split that the spec asks for, and what is wrong with it. Raises GateError or DataError for an error."""
+    data, table = source.spec.data, source.table
+    split = data.split
+    plan = SplitPlan(split.column, split.test, split.validation, split.time, split.seed)
+    roles, files = source.roles(parts), source.files(parts)
+    targets = list(roles.targets.values())
+    made = divided(table, plan, data.group, inseparable(table, roles, files), strata_of(table, targets))
+    findings = examine(table, roles, made.split, files, source.joins, data.allow)
+    refuse(findings, table.source)
+    return made, findings
+
+
+def fingerprint(table: DataTable, rows: Rows | None = None) -> str:
+    """A sha256 of the content of a table, by which a resumed run knows its data again."""
+    frame = table.frame if rows is None else table.frame.iloc[rows]
+    hashed = pd.util.hash_pandas_object(frame.astype("str"), index=False).to_numpy(dtype=np.uint64)
+    return hashlib.sha256(hashed.tobytes() + ",".join(map(str, frame.columns)).encode()).hexdigest()
+
+
+def split_frame(split: Split, rows: int) -> pd.DataFrame:
+    """Each row's part, as splits.parquet holds it."""
+    return pd.DataFrame({"row": np.arange(rows), "split": split.names(rows)})
+
+
+def counts(split: Split) -> Mapping[str, int]:
+    """How many rows each part has."""
+    return {name: len(getattr(split, name)) for name in ("train", "validation", "test")}
