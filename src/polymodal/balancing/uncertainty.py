@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from polymodal.balancing.base import Balancer
@@ -23,7 +24,7 @@ class Uncertainty(Balancer):
 
     claims: ClassVar[frozenset[str]] = frozenset({"permutation_invariant", "scale_invariant"})
 
-    def __init__(self, memory: float = 0.98) -> None:
+    def __init__(self, memory: Annotated[float, Field(ge=0, lt=1)] = 0.98) -> None:
         self.memory = memory
         self.running: Tensor | None = None
 
@@ -46,4 +47,8 @@ class Uncertainty(Balancer):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take the running losses over."""
         running = state["running"]
-        self.running = None if running is None else torch.tensor([math.nan if x is None else x for x in running], dtype=torch.float64)
+        self.running = (
+            None
+            if running is None
+            else torch.tensor([math.nan if x is None else x for x in running], dtype=torch.float64)
+        )

@@ -1,8 +1,10 @@
 """Modalities talk to each other only through a few shared tokens."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from polymodal.core import Combine, Representation, Tokens
@@ -23,7 +25,13 @@ class Bottleneck(Fusion):
 
     combine: Combine = "single"
 
-    def __init__(self, layers: int = 2, bottlenecks: int = 4, heads: int = 4, dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        layers: Annotated[int, Field(ge=1, le=64)] = 2,
+        bottlenecks: Annotated[int, Field(ge=1, le=1024)] = 4,
+        heads: Annotated[int, Field(ge=1, le=64)] = 4,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+    ) -> None:
         super().__init__()
         self.layers, self.bottlenecks, self.heads, self.dropout = layers, bottlenecks, heads, dropout
 

@@ -1,8 +1,10 @@
 """All tokens of all modalities look at each other from the start."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from polymodal.core import Combine, Representation, Tokens
@@ -22,7 +24,12 @@ class Early(Fusion):
 
     combine: Combine = "single"
 
-    def __init__(self, layers: int = 2, heads: int = 4, dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        layers: Annotated[int, Field(ge=1, le=64)] = 2,
+        heads: Annotated[int, Field(ge=1, le=64)] = 4,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+    ) -> None:
         super().__init__()
         self.layers, self.heads, self.dropout = layers, heads, dropout
 

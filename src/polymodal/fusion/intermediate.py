@@ -1,8 +1,10 @@
 """The pooled vectors of the modalities are joined into one."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from polymodal.core import Combine, Representation, Tokens
@@ -22,7 +24,9 @@ class Intermediate(Fusion):
 
     combine: Combine = "single"
 
-    def __init__(self, layers: int = 2, dropout: float = 0.1) -> None:
+    def __init__(
+        self, layers: Annotated[int, Field(ge=1, le=64)] = 2, dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    ) -> None:
         super().__init__()
         self.layers, self.dropout = layers, dropout
 

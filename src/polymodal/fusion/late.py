@@ -1,9 +1,10 @@
 """Each modality decides for itself; the decisions are combined."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from polymodal.core import Combine, Representation, Tokens
@@ -22,7 +23,10 @@ class Late(Fusion):
     """
 
     def __init__(
-        self, combine: Literal["mean", "learned", "product"] = "product", layers: int = 1, dropout: float = 0.1
+        self,
+        combine: Literal["mean", "learned", "product"] = "product",
+        layers: Annotated[int, Field(ge=1, le=64)] = 1,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
     ) -> None:
         super().__init__()
         self.combine: Combine = combine
@@ -32,8 +36,7 @@ class Late(Fusion):
         """A stack of dense blocks for each modality."""
         self.names = sorted(names)
         self.stacks = nn.ModuleList(
-            nn.Sequential(*(ResidualBlock(width, dropout=self.dropout) for _ in range(self.layers)))
-            for _ in self.names
+            nn.Sequential(*(ResidualBlock(width, dropout=self.dropout) for _ in range(self.layers))) for _ in self.names
         )
 
     @property

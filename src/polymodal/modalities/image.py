@@ -2,12 +2,13 @@
 
 import io
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image as Pillow
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Generator, Tensor, nn
 
 from polymodal.core import Tokens
@@ -24,7 +25,8 @@ from polymodal.modalities.base import Budget, Modality, Parts
 __all__ = ["Image"]
 
 Choice = Literal["convolution", "patches", "auto"]
-Size = int | tuple[int, int] | Literal["auto"]
+Side = Annotated[int, Field(ge=4, le=2048)]
+Size = Side | tuple[Side, Side] | Literal["auto"]
 
 
 class Image(Modality):
@@ -46,18 +48,18 @@ class Image(Modality):
         self,
         column: str,
         size: Size = "auto",
-        channels: int | Literal["auto"] = "auto",
+        channels: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto",
         padded: bool = False,
         encoder: Choice | Callable[[Any, int], nn.Module] = "auto",
         tokens: Literal["pooled", "grid"] = "pooled",
-        patch: int | None = None,
-        layers: int = 4,
-        dropout: float = 0.1,
-        augment: float = 0.6,
+        patch: Annotated[int, Field(ge=1, le=256)] | None = None,
+        layers: Annotated[int, Field(ge=1, le=64)] = 4,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        augment: NonNegativeFloat = 0.6,
         flip: bool = False,
-        max_megapixels: float = 40.0,
-        max_megabytes: float = 64.0,
-        cache_megabytes: float = 256.0,
+        max_megapixels: PositiveFloat = 40.0,
+        max_megabytes: PositiveFloat = 64.0,
+        cache_megabytes: NonNegativeFloat = 256.0,
     ) -> None:
         self.column = column
         self.size, self.channels, self.padded, self.encoder, self.tokens = size, channels, padded, encoder, tokens

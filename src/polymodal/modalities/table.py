@@ -1,11 +1,12 @@
 """Rows of a table: numbers, categories, dates and booleans, any of which may be missing."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import Field, NonNegativeInt
 from torch import Generator, Tensor, nn
 
 from polymodal.core.seeding import numpy_generator
@@ -29,12 +30,12 @@ class Table(Modality):
 
     def __init__(
         self,
-        columns: Sequence[str],
+        columns: Annotated[Sequence[str], Field(min_length=1)],
         encoder: Choice | Callable[[Any, int], nn.Module] = "auto",
-        layers: int = 2,
-        bins: int | None = None,
-        dropout: float = 0.1,
-        rare: int = 2,
+        layers: Annotated[int, Field(ge=1, le=64)] = 2,
+        bins: Annotated[int, Field(ge=0, le=1024)] | None = None,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        rare: NonNegativeInt = 2,
     ) -> None:
         self.columns, self.encoder = list(columns), encoder
         self.layers, self.bins, self.dropout, self.rare = layers, bins, dropout, rare
