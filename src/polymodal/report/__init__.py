@@ -1,1 +1,15 @@
-""""""
+"""One offline HTML file that tells a stranger what a run is worth.
+
+The first screen answers three questions in sentences: is it better than a plain model, can it be trusted, what next.
+Below stand the figures with their intervals, the drawings, and rows to look at. `build_report` reads a run folder;
+`facts` is what it reads, `verdict` the rules behind the sentences, `charts` the drawings, `templates/` the page.
+
+    from pathlib import Path
+    from polymodal.report import build_report
+    build_report(Path("runs/first"))
+"""
+
+from polymodal.report.examples import Example
+from polymodal.report.page import build_report
+
+__all__ = ["Example", "build_report"]

@@ -1,0 +1,126 @@
+"""Rows to look at: some that the model got right and some that it got wrong, with their pictures and texts."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from polymodal.core import PolymodalError
+from polymodal.data.files import Limits
+from polymodal.data.gallery import Gallery
+from polymodal.data.pictures import decode
+from polymodal.report.facts import Facts, TaskFacts
+from polymodal.report.wording import number
+from polymodal.run import Run
+
+__all__ = ["Example", "collect"]
+
+RIGHT, WRONG = 3, 5
+TEXT, THUMBNAIL = 280, 112  # characters of a text, pixels of the longer side of a picture
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row as a person would look at it. `pictures` are PNG files by modality, `texts` words by modality."""
+
+    task: str
+    row: int
+    identity: str
+    truth: str
+    prediction: str
+    sure: float | None
+    right: bool
+    texts: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, bytes] = field(default_factory=dict)
+
+
+def collect(run: Run, facts: Facts) -> list[Example]:
+    """For each task the rows that it is surest of, right and wrong (for numbers: the nearest and the farthest)."""
+    found = []
+    for task in facts.tasks:
+        if len(task.truth) == 0 or task.kind == "labels":
+            continue
+        sure, wrong = _judged(task)
+        order = np.argsort(-sure, kind="stable")
+        chosen = [*order[~wrong[order]][:RIGHT], *order[wrong[order]][:WRONG]]
+        found += [_example(run, task, int(at), bool(wrong[at])) for at in chosen]
+    return found
+
+
+def thumbnail(picture: Any, limits: Limits, side: int = THUMBNAIL) -> bytes | None:
+    """A small PNG of a picture (bytes of a file, an array, or a Pillow image), None where it cannot be shown."""
+    try:
+        made = decode(picture, limits)
+    except PolymodalError:
+        return None
+    image = made if isinstance(made, Image.Image) else _drawn(np.asarray(made))
+    if image.mode == "RGBA":  # what is transparent is shown on white, as the model sees it
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("RGB")
+    image.thumbnail((side, side))
+    stream = io.BytesIO()
+    image.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _judged(task: TaskFacts) -> tuple[np.ndarray, np.ndarray]:
+    if task.kind != "numbers":
+        sure = np.ones(len(task.truth)) if task.probabilities is None else task.probabilities.max(1)
+        return sure, task.truth != task.prediction
+    off = np.abs(task.truth - task.prediction)
+    far = off > np.median(off)
+    return np.where(far, off, -off), far
+
+
+def _example(run: Run, task: TaskFacts, at: int, wrong: bool) -> Example:
+    numbers = task.kind == "numbers"
+    truth, said = (number(float(part[at])) if numbers else str(part[at]) for part in (task.truth, task.prediction))
+    sure = None if task.probabilities is None else float(task.probabilities[at].max())
+    row = int(task.rows[at])
+    texts, pictures = _content(run, row)
+    return Example(task.name, row, task.identities[at], truth, said, sure, not wrong, texts, pictures)
+
+
+def _content(run: Run, row: int) -> tuple[dict[str, str], dict[str, bytes]]:
+    """What each modality holds of a row: pictures as thumbnails, everything else in words."""
+    texts: dict[str, str] = {}
+    pictures: dict[str, bytes] = {}
+    for name, (reader, cells) in run.fitted.samples.inputs.items():
+        if not cells.present[row]:
+            continue
+        if isinstance(cells, Gallery):
+            made = _picture(cells, row)
+            pictures |= {} if made is None else {name: made}
+        else:
+            texts[name] = _words(run, reader.names, row)
+    return texts, pictures
+
+
+def _picture(cells: Gallery, row: int) -> bytes | None:
+    (_, value) = cells.ask(np.array([row]))[0]
+    limits = Limits()
+    try:
+        return thumbnail(cells.picture(value, limits), limits)
+    except PolymodalError:
+        return None
+
+
+def _words(run: Run, names: Sequence[str], row: int) -> str:
+    cells = {name: run.fitted.table.frame[name].iloc[row] for name in names if name in run.fitted.table.frame}
+    known = {name: str(cell).strip() for name, cell in cells.items() if not pd.isna(cell) and str(cell).strip()}
+    long = max(map(len, known.values()), default=0) > 40
+    words = " — ".join(known.values()) if long else ", ".join(f"{name} {cell}" for name, cell in known.items())
+    return words if len(words) <= TEXT else f"{words[:TEXT].rstrip()}…"
+
+
+def _drawn(values: np.ndarray) -> Image.Image:
+    """An array (height, width[, channels]) of any range as a picture: stretched, its first or first three channels."""
+    known = np.nan_to_num(values.astype(np.float32))
+    low, high = float(known.min()), float(known.max())
+    scaled = ((known - low) / ((high - low) or 1) * 255).astype(np.uint8)
+    channels = scaled[..., :3] if scaled.ndim == 3 and scaled.shape[-1] >= 3 else np.atleast_3d(scaled)[..., 0]
+    return Image.fromarray(channels)

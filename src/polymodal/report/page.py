@@ -1,0 +1,132 @@
+"""One HTML file out of a run folder: nothing to fetch, no script, readable by anyone."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from polymodal.core import PolymodalError
+from polymodal.report import charts, wording
+from polymodal.report.examples import Example, collect
+from polymodal.report.facts import Facts, TaskFacts, read_facts
+from polymodal.report.verdict import better, next_steps, standing, trusted
+from polymodal.run import open_run
+
+__all__ = ["build_report"]
+
+MOST_BYTES = 5 * 2**20
+MOST_LINES = 50  # of the ledger and of findings; the files in the run folder hold the rest
+
+
+def build_report(run: Path, examples: Sequence[Example] | None = None) -> Path:
+    """Write report.html into a run folder and return its path.
+
+    `examples` are rows to show; unless given they are taken from the run's own data, where that can still be read. The
+    file stays under 5 MiB: pictures are left out from the end until it does. Raises UsageProblem where the run has no
+    metrics yet, DamagedError where one of its files is out of shape.
+    """
+    facts = read_facts(run)
+    shown, absent = (list(examples), "") if examples is not None else _own_examples(run, facts)
+    page = _render(facts, shown, absent)
+    while len(page.encode()) > MOST_BYTES and any(example.pictures for example in shown):
+        last = max(at for at, example in enumerate(shown) if example.pictures)
+        for example in shown[max(0, last - 3) : last + 1]:
+            example.pictures.clear()
+        page = _render(facts, shown, absent)
+    target = run / "report.html"
+    aside = run / ".report.html.partial"
+    aside.write_text(page, encoding="utf-8")
+    aside.replace(target)
+    return target
+
+
+def _own_examples(run: Path, facts: Facts) -> tuple[list[Example], str]:
+    try:
+        return collect(open_run(run), facts), ""
+    except PolymodalError as problem:
+        return [], f"No rows can be shown, since the data or the model could not be read again: {problem.found}."
+
+
+def _render(facts: Facts, examples: Sequence[Example], absent: str) -> str:
+    environment = Environment(
+        loader=PackageLoader("polymodal.report"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": wording.number,
+        "span": wording.span,
+        "percent": wording.percent,
+        "label": wording.label,
+        "gain": wording.gain,
+        "heading": wording.heading,
+        "counted": wording.counted,
+    }
+    style = environment.get_template("style.css").render()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template("report.html").render(
+        facts=facts,
+        style=Markup(style),  # noqa: S704 - our own file, without a word of the user's
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
+        answers=[
+            ("better", "Is it better than a plain model?", better(facts)),
+            ("trusted", "Can it be trusted?", trusted(facts)),
+            ("next", "What next?", next_steps(facts)),
+        ],
+        tasks=[_task(task, facts, at) for at, task in enumerate(facts.tasks)],
+        examples=_by_task(examples),
+        absent=absent,
+        missing=facts.metrics.get("missing"),
+        limit=MOST_LINES,
+        floors=wording.FLOORS,
+        explained=_glossary(facts),
+    )
+
+
+def _task(task: TaskFacts, facts: Facts, at: int) -> dict[str, Any]:
+    """The figures and drawings of one task's section."""
+    epochs = [event for event in facts.events if event.get("event") == "epoch"]
+    floors = {name: entry for name, entry in task.entry.get("baselines", {}).items() if name in wording.FLOORS}
+    order = [task.headline, *(name for name in task.entry.get("metrics", {}) if name != task.headline)]
+    return {
+        "facts": task,
+        "anchor": f"task-{at}",
+        "standing": standing(task),
+        "metrics": [name for name in order if name in task.entry.get("metrics", {})],
+        "floors": {name: floors[name] for name in ("linear", "boosting", "trivial") if name in floors},
+        "compared": charts.compared(task, f"compared-{at}"),
+        "modalities": charts.modalities(task, f"modalities-{at}") if task.entry.get("alone") else None,
+        "curve": charts.learning_curve(task.name, epochs, f"curve-{at}"),
+        "confusion": charts.confusion(task, f"confusion-{at}"),
+        "reliability": charts.reliability(task, f"reliability-{at}"),
+        "residuals": charts.residuals(task, f"residuals-{at}"),
+    }
+
+
+def _by_task(examples: Sequence[Example]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """(task, heading, examples), the wrong ones first: one learns more from them."""
+    found: list[tuple[str, str, list[dict[str, Any]]]] = []
+    for task in dict.fromkeys(example.task for example in examples):
+        for right, words in ((False, "wrong"), (True, "right")):
+            chosen = [_shown(example) for example in examples if example.task == task and example.right is right]
+            if chosen:
+                found.append((task, words, chosen))
+    return found
+
+
+def _shown(example: Example) -> dict[str, Any]:
+    pictures = {
+        name: f"data:image/png;base64,{base64.b64encode(made).decode()}" for name, made in example.pictures.items()
+    }
+    return {"of": example, "pictures": pictures}
+
+
+def _glossary(facts: Facts) -> Mapping[str, tuple[str, str]]:
+    used = {name for task in facts.tasks for name in task.entry.get("metrics", {})}
+    return {name: words for name, words in wording.EXPLAINED.items() if name in used}

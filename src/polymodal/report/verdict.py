@@ -1,0 +1,212 @@
+"""The three answers of the first screen, by rules that are written here and nowhere else."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from polymodal.report.facts import Facts, TaskFacts
+from polymodal.report.wording import FLOORS, counted, gain, joined, label, number, percent, span
+
+__all__ = ["Answer", "Standing", "better", "next_steps", "standing", "trusted"]
+
+Standing = Literal["better", "even", "worse", "unknown"]
+
+FEW_ROWS = 100  # labelled test rows under which an interval says more than the figure
+WIDE = 0.10  # width of an interval, as a share of the scale of metrics that end at 1
+MISCALIBRATED = 0.05
+FEW_OF_A_CLASS = 10
+_NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: a mood for its look, one sentence that says it, and sentences that give the reasons."""
+
+    mood: Literal["good", "unsure", "bad", "advice"]
+    sentence: str
+    reasons: Sequence[str]
+
+
+def standing(task: TaskFacts) -> Standing:
+    """Whether a task is better than the better plain model: by the 95 % interval of the paired difference."""
+    versus = task.entry.get("versus_plain")
+    if not versus:
+        return "unknown"
+    low, high = versus["interval"]
+    return "better" if low > 0 else "worse" if high < 0 else "even"
+
+
+def better(facts: Facts) -> Answer:
+    """Is it better than a plain model? By each task's paired difference from the better plain one."""
+    groups: dict[Standing, list[str]] = {"better": [], "even": [], "worse": [], "unknown": []}
+    for task in facts.tasks:
+        groups[standing(task)].append(task.name)
+    reasons = [_compared(task) for task in facts.tasks]
+    judged = len(facts.tasks) - len(groups["unknown"])
+    if judged == 0:
+        return Answer("unsure", "Not known: no plain model was fitted beside it.", reasons)
+    if len(groups["better"]) == judged:
+        every = "the one task" if judged == 1 else "both tasks" if judged == 2 else f"all {judged} tasks"
+        return Answer("good", f"Yes, on {every}.", reasons)
+    if groups["worse"]:
+        return Answer("bad", f"No: worse on {joined(groups['worse'])}.", reasons)
+    if groups["better"]:
+        sentence = f"Yes on {len(groups['better'])} of {judged} tasks; no evidence for {joined(groups['even'])}."
+        return Answer("unsure", sentence, reasons)
+    return Answer("unsure", "No evidence that it is.", reasons)
+
+
+def trusted(facts: Facts) -> Answer:
+    """Can it be trusted? Doubts first, then the grounds there are."""
+    doubts, grounds = list(_doubts(facts)), list(_grounds(facts))
+    grave = [finding for finding in facts.findings if finding.get("severity") == "error"]
+    if grave:
+        codes = joined(sorted({str(finding["code"]) for finding in grave}))
+        sentence = f"Not as it stands: {codes} was accepted on purpose."
+        return Answer("bad", sentence, [*doubts, *grounds])
+    if doubts:
+        sentence = (
+            "Yes, with one reservation."
+            if len(doubts) == 1
+            else f"With care: {_NUMBERS[min(len(doubts), 9)].lower()} reservations."
+        )
+        return Answer("unsure", sentence, [*doubts, *grounds])
+    return Answer("good", "Yes: nothing was found that speaks against it.", grounds)
+
+
+def next_steps(facts: Facts, most: int = 4) -> Answer:
+    """What next? Advice by rules, the most pressing first."""
+    advice = [*_plain_instead(facts), *_useless(facts), *_training(facts), *_weak_classes(facts), *_calibrate(facts)]
+    advice += [*_more_rows(facts), *_mend_rows(facts)]
+    most = min(most, len(_NUMBERS) - 1)
+    if not advice:
+        return Answer("good", "Use it, and watch new data for drift.", [])
+    many = "One thing." if len(advice) == 1 else f"{_NUMBERS[min(len(advice), most)]} things, most pressing first."
+    return Answer("advice", many, advice[:most])
+
+
+def _compared(task: TaskFacts) -> str:
+    versus, value = task.entry.get("versus_plain"), task.metric(task.headline)
+    if not versus:
+        return f"{task.name}: {label(task.headline)} {number(value)}; no plain model to compare with."
+    floor = task.entry.get("baselines", {}).get(versus["baseline"], {}).get("metrics", {}).get(task.headline)
+    words = {"better": "better", "even": "no clear difference", "worse": "worse"}[standing(task)]
+    return (
+        f"{task.name}: {words}. {label(task.headline)} {number(value)}, against {number(floor)} for the "
+        f"{FLOORS.get(versus['baseline'], versus['baseline'])}; "
+        f"difference {gain(versus['difference'])}, 95 % interval {span(versus['interval'])}."
+    )
+
+
+def _grounds(facts: Facts) -> Iterator[str]:
+    if facts.group:
+        yield f"No {facts.group} is in both training and test, so it was tested on what it had not seen."
+    counts = facts.counts
+    if counts.get("test"):
+        yield f"Judged once, on {counted(counts['test'], 'test row')} that took no part in training or choosing."
+    if not facts.findings:
+        yield "The checks for leaks found none."
+
+
+def _doubts(facts: Facts) -> Iterator[str]:
+    warnings = [finding for finding in facts.findings if finding.get("severity") != "error"]
+    for finding in warnings[:2]:
+        yield f"{finding.get('where', 'the table')}: {finding.get('message', finding.get('code'))}."
+    if len(warnings) > 2:
+        yield f"{counted(len(warnings) - 2, 'more finding')} further down."
+    few = [f"{task.name} ({task.entry['n']})" for task in facts.tasks if task.entry["n"] < FEW_ROWS]
+    if few:
+        yield f"Few labelled test rows: {joined(few)}."
+    wide = [f"{task.name} ({span(task.interval(task.headline))})" for task in facts.tasks if _width(task) > WIDE]
+    if wide:
+        yield f"The headline figure is uncertain for {joined(wide)}."
+    off = [f"{task.name} (by {number(task.metric('ece'))})" for task in facts.tasks if _miscalibrated(task)]
+    if off:
+        yield f"Stated probabilities are off for {joined(off)}."
+    if not facts.group and not facts.spec.get("data", {}).get("split", {}).get("column"):
+        yield "Rows were split one by one: where rows of one person or site resemble each other, figures are too good."
+    refused = len({refusal.get("row") for refusal in facts.refusals})
+    total = sum(facts.counts.values())
+    if refused > 0.01 * max(total, 1):
+        yield f"{counted(refused, 'row')} of {total} had something that could not be read."
+
+
+def _plain_instead(facts: Facts) -> Iterator[str]:
+    for task in facts.tasks:
+        versus = task.entry.get("versus_plain")
+        if versus and standing(task) == "worse":
+            name = FLOORS.get(versus["baseline"], versus["baseline"])
+            yield f"For {task.name}, use the {name} until the model beats it: try more epochs or another fusion."
+
+
+def _useless(facts: Facts) -> Iterator[str]:
+    modalities = sorted({name for task in facts.tasks for name in task.entry.get("dark", {})})
+    for name in modalities:
+        gaps = [task.entry.get("dark", {}).get(name, {}).get("adds") for task in facts.tasks]
+        known = [gap for gap in gaps if gap]
+        if known and all(gap["interval"][1] < 0 for gap in known):
+            yield f"Leave “{name}” out: every task is better without it."
+        elif known and all(gap["interval"][0] <= 0 for gap in known):
+            yield f"“{name}” adds nothing measurable to any task: check how it is read, or leave it out."
+
+
+def _training(facts: Facts) -> Iterator[str]:
+    epochs = [event for event in facts.events if event.get("event") == "epoch"]
+    if not epochs:
+        return
+    last = max(int(event["epoch"]) for event in epochs)
+    kept = max((int(event["epoch"]) for event in epochs if event.get("best")), default=last)
+    if last >= 3 and kept == last:
+        yield f"Train longer: validation loss was still falling at epoch {last}, the last one."
+
+
+def _weak_classes(facts: Facts) -> Iterator[str]:
+    found = []
+    for task in facts.tasks:
+        if task.kind not in ("classes", "ordered") or len(task.truth) == 0:
+            continue
+        for name in task.classes:
+            held = task.truth == name
+            if held.sum() >= FEW_OF_A_CLASS:
+                found.append((float((task.prediction[held] == name).mean()), task, name, held))
+    worst = min(found, key=lambda entry: entry[0], default=None)
+    if worst is not None and worst[0] < 0.5:
+        share, task, name, held = worst
+        other, _ = Counter(task.prediction[held & (task.prediction != name)]).most_common(1)[0]
+        yield (
+            f"Look at “{name}” of {task.name}: only {percent(share)} of its {counted(int(held.sum()), 'row')} "
+            f"are found, most others are taken for “{other}”. More such rows, or merging the two, would help."
+        )
+
+
+def _calibrate(facts: Facts) -> Iterator[str]:
+    off = [task.name for task in facts.tasks if _miscalibrated(task)]
+    if off:
+        yield f"Do not act on the stated probabilities of {joined(off)} before they are calibrated on fresh rows."
+
+
+def _more_rows(facts: Facts) -> Iterator[str]:
+    wide = [task.name for task in facts.tasks if _width(task) > WIDE or standing(task) == "even"]
+    if wide:
+        yield f"Label more test rows for {joined(wide)}: four times as many halve the interval."
+
+
+def _mend_rows(facts: Facts) -> Iterator[str]:
+    if facts.refusals:
+        reason, count = Counter(str(refusal.get("reason")) for refusal in facts.refusals).most_common(1)[0]
+        values = counted(len(facts.refusals), "value")
+        yield f"Mend the {values} that could not be used; the commonest reason ({count}×): {reason}."
+
+
+def _width(task: TaskFacts) -> float:
+    bounds = task.interval(task.headline)
+    return 0.0 if bounds is None or max(np.abs(bounds)) > 1 else float(bounds[1] - bounds[0])
+
+
+def _miscalibrated(task: TaskFacts) -> bool:
+    bounds, gap = task.interval("ece"), task.metric("ece")
+    # With few rows a calibration error above zero is noise, so its lower bound must be beyond the limit, too.
+    return gap is not None and gap > MISCALIBRATED and (bounds is None or bounds[0] > MISCALIBRATED / 2)

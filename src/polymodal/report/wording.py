@@ -1,0 +1,85 @@
+"""Numbers and names as a reader expects them."""
+
+import math
+from collections.abc import Sequence
+
+__all__ = ["EXPLAINED", "FLOORS", "counted", "gain", "heading", "joined", "label", "mark", "number", "percent", "span"]
+
+EXPLAINED = {
+    "accuracy": ("accuracy", "The share of rows that were answered rightly."),
+    "balanced_accuracy": ("balanced accuracy", "The share of each class that was found, averaged over classes."),
+    "macro_f1": ("macro F1", "Finding a class and being right about it, in one number, averaged over classes."),
+    "auroc": ("AUROC", "The chance that a true case is ranked above another one: 0.5 is guessing, 1 is perfect."),
+    "auprc": ("AUPRC", "The mean precision while going down the ranking; guessing gives the share of true cases."),
+    "log_loss": ("log loss", "How surprised the model is by the truth; lower is better."),
+    "brier": ("Brier score", "The squared error of the probabilities; lower is better."),
+    "ece": ("calibration error", "How far stated probabilities are from what happens; lower is better."),
+    "mse": ("mean squared error", "Like the absolute error squared, so that large errors count most; lower is better."),
+    "mae": ("mean absolute error", "How far off a prediction is on average, in units of the target; lower is better."),
+    "rmse": ("root mean squared error", "Like the absolute error, with large ones weighing more; lower is better."),
+    "r2": ("R²", "The share of the spread that is explained: 0 is as good as always saying the mean."),
+    "pearson": ("Pearson’s r", "How well predictions follow the truth on a straight line."),
+    "spearman": ("Spearman’s ρ", "How well predictions put the rows in order."),
+    "qwk": ("quadratic kappa", "Agreement on an ordered scale beyond chance: 0 is chance, 1 is perfect."),
+    "c_index": ("concordance", "How often the larger of two true values has the larger prediction."),
+    "exact_match": ("exact match", "The share of rows with every label right."),
+}
+"""Metric names to the name inside a sentence and one sentence."""
+
+FLOORS = {"trivial": "commonest answer", "linear": "linear model", "boosting": "boosted trees"}
+
+
+def label(metric: str) -> str:
+    """A metric's name inside a sentence."""
+    return EXPLAINED[metric][0] if metric in EXPLAINED else metric.replace("_", " ")
+
+
+def heading(words: str) -> str:
+    """The same words with a capital at the start."""
+    return words[:1].upper() + words[1:]
+
+
+def number(value: float | None) -> str:
+    """Three decimals up to 10, three significant digits beyond; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    if size >= 10:
+        return f"{value:,.{max(0, 2 - int(math.log10(size)))}f}".replace(",", "\u202f").replace("-", "−")
+    if 0 < size < 0.0005:
+        return f"{value:.1e}".replace("-", "−")
+    return f"{value:.3f}".replace("-", "−")
+
+
+def mark(value: float) -> str:
+    """A round number on an axis."""
+    return f"{value:g}".replace("-", "−")
+
+
+def gain(value: float) -> str:
+    """A difference with its sign."""
+    return number(value) if value < 0 else f"+{number(value)}"
+
+
+def span(interval: Sequence[float] | None) -> str:
+    """An interval in words."""
+    return f"{number(interval[0])} to {number(interval[1])}" if interval else "no interval"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage that never rounds something to nothing, or nearly all to all."""
+    if 0 < share < 0.01:
+        return "< 1 %"
+    if 0.99 < share < 1:
+        return "> 99 %"
+    return f"{round(100 * share)} %"
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """A count with its noun: 1 row, 2 301 rows (a thin space parts thousands)."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}".replace(",", "\u202f")
+
+
+def joined(names: Sequence[str]) -> str:
+    """Names in a row as one writes them: a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
