@@ -24,6 +24,8 @@ def warp(
     and 8 % of the side. What comes in from outside continues the edge, and is unknown where `known` is given.
     """
     count, _, height, width = pixels.shape
+    if count == 0:
+        return pixels, known
     drawn = (torch.rand(count, 5, generator=generator) * 2 - 1).to(pixels.device)
     turn, zoom = drawn[:, 0] * _TURN * strength, torch.exp(drawn[:, 1] * _ZOOM * strength)
     mirror = torch.where(drawn[:, 2] < 0, -1.0, 1.0) if flip else torch.ones_like(turn)
@@ -39,7 +41,7 @@ def warp(
     if known is None:
         return _like(moved, pixels), None
     # A pixel that mixes known with unknown ones is not known any more.
-    sure = F.grid_sample(known.unsqueeze(1).to(grid.dtype), grid, align_corners=False).squeeze(1) > 0.99
+    sure = F.grid_sample(known.unsqueeze(1).to(grid.dtype), grid, align_corners=False).squeeze(1) > 0.999
     return _like(moved, pixels), sure
 
 

@@ -77,7 +77,7 @@ class Folder:
         mode = os.lstat(place).st_mode
         if not stat.S_ISLNK(mode):
             return place, mode
-        real = os.path.realpath(place)
+        real = os.path.realpath(place, strict=True)
         if not (real + os.sep).startswith(self.root.rstrip(os.sep) + os.sep):
             raise _refused(
                 "file-link-leaves",

@@ -1,0 +1,76 @@
+"""Small changes: drawn from the given generator, within the range, and none at strength zero."""
+
+import pytest
+import torch
+
+from polymodal.core.seeding import torch_generator
+from polymodal.data.augmentation import hide_patches, recolour, warp
+
+
+def pictures(count: int = 6, height: int = 12, width: int = 20) -> torch.Tensor:
+    return torch.randint(0, 256, (count, 3, height, width), generator=torch_generator(0, "pictures"), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.float32, torch.float64])
+def test_types_shapes_and_range_stay(kind: torch.dtype) -> None:
+    pixels, known = pictures().to(kind), torch.ones(6, 12, 20, dtype=torch.bool)
+    moved, sure = warp(pixels, known, 1.0, True, torch_generator(0))
+    coloured = recolour(pixels, 0.0, 255.0, 1.0, torch_generator(0))
+    hidden, _ = hide_patches(pixels, torch.tensor([1.0, 2.0, 3.0]), 5, 0.5, torch_generator(0))
+    for found in (moved, coloured, hidden):
+        assert found.dtype == kind
+        assert found.shape == pixels.shape
+        assert found.min() >= 0
+        assert found.max() <= 255
+    assert sure is not None
+    assert sure.dtype == torch.bool
+    assert not sure.all()
+
+
+def test_nothing_happens_at_strength_zero() -> None:
+    pixels = pictures()
+    moved, _ = warp(pixels, None, 0.0, False, torch_generator(0))
+    assert torch.equal(moved, pixels)
+    assert torch.equal(recolour(pixels, 0.0, 255.0, 0.0, torch_generator(0)), pixels)
+
+
+def test_a_batch_of_none() -> None:
+    assert warp(pictures(0), None, 1.0, True, torch_generator(0))[0].shape == (0, 3, 12, 20)
+    assert recolour(pictures(0), 0.0, 255.0, 1.0, torch_generator(0)).shape == (0, 3, 12, 20)
+
+
+def test_mirroring_mirrors_half_of_them() -> None:
+    pixels = pictures(200, 6, 6)
+    moved, _ = warp(pixels, None, 0.0, True, torch_generator(0))
+    mirrored = (moved == pixels.flip(-1)).flatten(1).all(1)
+    same = (moved == pixels).flatten(1).all(1)
+    assert (mirrored | same).all()
+    assert 60 < mirrored.sum() < 140
+
+
+def test_a_turn_keeps_a_circle_round_in_a_wide_picture() -> None:
+    y, x = torch.meshgrid(torch.arange(40.0), torch.arange(80.0), indexing="ij")
+    disc = ((y - 19.5) ** 2 + (x - 39.5) ** 2 < 100).float().expand(50, 1, 40, 80)
+    moved, _ = warp(disc, None, 1.0, False, torch_generator(0))
+    rows, columns = (moved[:, 0] > 0.5).any(2).sum(1), (moved[:, 0] > 0.5).any(1).sum(1)
+    assert ((rows - columns).abs() <= 2).all()
+
+
+def test_pixels_from_outside_are_unknown() -> None:
+    pixels, known = torch.full((20, 1, 16, 16), 9.0), torch.zeros(20, 16, 16, dtype=torch.bool)
+    known[:, 4:12, 4:12] = True
+    pixels[:, 0][~known] = 1e6
+    moved, sure = warp(pixels, known, 1.0, False, torch_generator(0))
+    assert sure is not None
+    assert sure.any()
+    assert torch.allclose(moved[:, 0][sure], torch.tensor(9.0), rtol=0, atol=1.1e3)
+
+
+def test_patches_are_hidden_where_it_says_so() -> None:
+    pixels = pictures().float()
+    found, hidden = hide_patches(pixels, torch.tensor([-1.0, -2.0, -3.0]), 5, 0.4, torch_generator(0))
+    assert hidden.shape == (6, 3 * 4)
+    wide = hidden.view(6, 3, 4).repeat_interleave(5, 1).repeat_interleave(5, 2)[:, :12, :20]
+    for channel in range(3):
+        assert (found[:, channel][wide] == -(channel + 1)).all()
+        assert torch.equal(found[:, channel][~wide], pixels[:, channel][~wide])
