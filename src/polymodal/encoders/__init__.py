@@ -9,18 +9,26 @@
 (torch.Size([3, 1, 32]), [[True], [True], [False]])
 """
 
+from polymodal.encoders.bag import Bag
 from polymodal.encoders.convolution import ConvolutionBlock, ConvolutionNet, grid_centres
 from polymodal.encoders.patches import PatchEmbedding, PatchNet
 from polymodal.encoders.positions import sine_cosine
+from polymodal.encoders.pretrained import PretrainedNet
+from polymodal.encoders.recurrent import Recurrent
+from polymodal.encoders.sequences import SequenceNet
 from polymodal.encoders.transformer import Pool, SelfAttention, Transformer, TransformerBlock
 
 __all__ = [
+    "Bag",
     "ConvolutionBlock",
     "ConvolutionNet",
     "PatchEmbedding",
     "PatchNet",
     "Pool",
+    "PretrainedNet",
+    "Recurrent",
     "SelfAttention",
+    "SequenceNet",
     "Transformer",
     "TransformerBlock",
     "grid_centres",
