@@ -1,12 +1,13 @@
 """How good a model is on some rows: metrics with intervals, and predictions as a table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from polymodal.core import Refusal
 from polymodal.data.base import Rows
 from polymodal.data.kinds import parse_labels
 from polymodal.model import Ensemble
@@ -55,9 +56,14 @@ def group_labels(fitted: Fitted, group: str | None) -> np.ndarray | None:
     return np.array([f"row {row}" if label is None else label for row, label in enumerate(labels)])
 
 
-def predictions(fitted: Fitted, rows: Rows, identity: str | None) -> tuple[pd.DataFrame, dict[str, Tensor]]:
-    """A table of what was predicted beside what is true for these rows, and the outputs that it was decoded from."""
-    made = outputs(fitted.model, fitted.samples, rows)
+def predictions(
+    fitted: Fitted, rows: Rows, identity: str | None, refused: Callable[[Refusal], None] = lambda refusal: None
+) -> tuple[pd.DataFrame, dict[str, Tensor]]:
+    """A table of what was predicted beside what is true for these rows, and the outputs that it was decoded from.
+
+    `refused` is told of values that could not be used.
+    """
+    made = outputs(fitted.model, fitted.samples, rows, refused=refused)
     columns: dict[str, Any] = {"row": rows, "split": fitted.split.names(len(fitted.table))[rows]}
     if identity is not None:
         columns["id"] = parse_labels(fitted.table.column(identity), fitted.table.missing)[rows]

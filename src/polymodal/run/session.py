@@ -135,7 +135,7 @@ def _begin(folder: Folder, spec: Spec, source: Source, split: Split, findings: l
 def _finish(run: Run, seconds: float) -> dict[str, Any]:
     """Judge, save the model, write predictions and metrics."""
     folder, fitted, data = run.folder, run.fitted, run.spec.data
-    table, made = predictions(fitted, fitted.split.test, data.id)
+    table, made = predictions(fitted, fitted.split.test, data.id, lambda refusal: folder.refuse([refusal]))
     judged = judge(fitted, fitted.split.test, group_labels(fitted, data.group), made)
     summary = _summary(folder.path, fitted.split, judged, seconds)
     bundle.save(folder.path / "model", fitted.model, run.spec.resolved().to_dict(), bundle.card(fitted.model, summary))
