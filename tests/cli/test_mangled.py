@@ -4,6 +4,8 @@ Each table maps the name of a case to what is wrong in it and to the exit codes 
 training run `fit` for one epoch; the others stop at `validate`.
 """
 
+import io
+import json
 import os
 import struct
 import zlib
@@ -22,7 +24,9 @@ train: {epochs: 1, members: 1}
 """
 ROWS = [f"{20 + number},{number % 7},{'yes' if number * 7 % 3 else 'no'}" for number in range(60)]
 TABLE = "age,dose,sick\n" + "\n".join(ROWS) + "\n"
-ALIASES = "".join(f"{new}: &{new} [{','.join(['*' + old] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True))
+ALIASES = "".join(
+    f"{new}: &{new} [{','.join(['*' + old] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
 BOMB = f"a: &a [{','.join(['x'] * 9)}]\n{ALIASES}"
 
 
@@ -146,7 +150,10 @@ TABLES: dict[str, tuple[bytes, set[int]]] = {
     "words among numbers": (TABLE.encode() + b"old,high,no\n", {0}),
     "Latin-1": (TABLE.encode() + "20,é,yes\n".encode("latin-1"), {0}),
     "UTF-16": (TABLE.encode("utf-16"), {0}),
-    "target equals input": (lines("age,dose,sick", *(f"1{number % 3},{number % 2},{number % 2}" for number in range(60))), {8}),
+    "target equals input": (
+        lines("age,dose,sick", *(f"1{number % 3},{number % 2},{number % 2}" for number in range(60))),
+        {8},
+    ),
     "repeated rows": (lines("age,dose,sick", *ROWS[:6] * 10), {0, 8}),
     "all rows alike": (lines("age,dose,sick", *["1,1,yes", "1,1,no"] * 30), {0, 4, 8}),
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), {4}),
@@ -154,6 +161,71 @@ TABLES: dict[str, tuple[bytes, set[int]]] = {
     "very long cell": (TABLE.encode() + b"x" * 3_000_000 + b",1,yes\n", {0, 4}),
     "formula": (TABLE.encode() + b"=cmd|' /C calc'!A0,1,yes\n", {0}),
 }
+
+PICTURES = """\
+data: {table: cohort.csv, files: pictures, split: {test: 0.2}}
+modalities:
+  scan: {type: image, column: path, size: 8}
+tasks:
+  dark: {type: binary, target: dark}
+train: {epochs: 1, members: 1}
+"""
+PNG = struct.pack(">8s", b"\x89PNG\r\n\x1a\n")
+
+
+def picture(seed: int) -> bytes:
+    """A small PNG of noise."""
+    stream = io.BytesIO()
+    noise = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    Picture.fromarray(noise).save(stream, "png")
+    return stream.getvalue()
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    """A part of a PNG file."""
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+WHOLE = picture(0)
+FILES: dict[str, bytes] = {
+    "empty.png": b"",
+    "cut in its name.png": WHOLE[:5],
+    "cut in its header.png": WHOLE[:20],
+    "cut in its middle.png": WHOLE[: len(WHOLE) // 2],
+    "cut before its end.png": WHOLE[:-12],
+    "bomb.png": PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)) + chunk(b"IDAT", b""),
+    "text.jpg": b"this is no picture\n",
+    "script.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "noise.png": bytes(range(256)) * 9,
+    "flipped.png": WHOLE[:60] + bytes([WHOLE[60] ^ 255]) + WHOLE[61:],
+}
+NAMES = [
+    *FILES, "not there.png", "../secret.png", "/etc/hostname", "link.png", "pipe.png", "folder.png", ".", "https://x.y/z.png",
+    "file:///etc/hostname", "C:\\\\x.png", "a/../../secret.png", "x" * 400 + ".png", "~/secret.png", "good00.png/x",
+]  # fmt: skip
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    """A folder of good pictures and of bad ones, and a function that writes a table which names some of them."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"good{number:02}.png").write_bytes(picture(number))
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    (tmp_path / "secret.png").write_bytes(WHOLE)
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "folder.png").mkdir()
+    os.mkfifo(folder / "pipe.png")
+    (tmp_path / "spec.yaml").write_text(PICTURES)
+
+    def name_in_table(*bad: str):
+        names = [*bad, *(f"good{number:02}.png" for number in range(30))]
+        rows = (f'"{name}",{"yes" if number % 2 else "no"}' for number, name in enumerate(names))
+        (tmp_path / "cohort.csv").write_text("path,dark\n" + "\n".join(rows) + "\n")
+
+    return name_in_table
 
 
 @pytest.fixture
@@ -205,7 +277,9 @@ def test_a_file_that_is_not_what_its_name_says(suffix, study, call):
     assert_told(answer, {4})
 
 
-@pytest.mark.parametrize("table", ["nothing.csv", ".", "", "pipe", "cohort.csv/x", "x" * 300 + ".csv", "https://x.y/z.csv"])
+@pytest.mark.parametrize(
+    "table", ["nothing.csv", ".", "", "pipe", "cohort.csv/x", "x" * 300 + ".csv", "https://x.y/z.csv"]
+)
 def test_a_table_that_is_none(table, study, call):
     os.mkfifo(study / "pipe")
     assert_told(call("validate", "spec.yaml", "--json", "--set", f'data.table="{table}"'), {3, 4})
@@ -239,3 +313,19 @@ def test_command_lines(words, code, study, call):
     assert_told(call(*words, "--json"), code if isinstance(code, set) else {code})
     assert (study / "spec.yaml").read_text() == SPEC
     assert (study / "cohort.csv").read_text() == TABLE
+
+
+def test_bad_files_are_absent_and_written_down_with_a_reason(gallery, call, tmp_path):
+    gallery(*NAMES)
+    assert_told(call("fit", "spec.yaml", "--out", "run", "--json"), {0})
+    told = [json.loads(line) for line in (tmp_path / "run" / "errors.jsonl").read_text().splitlines()]
+    assert {line["row"] for line in told} == set(range(len(NAMES)))
+    assert all(line["reason"] and line["column"] == "path" for line in told)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_files_stop_a_run_that_wants_none(name, gallery, call):
+    gallery(name)
+    answer = call("fit", "spec.yaml", "--out", "run", "--json", "--set", "data.bad_rows=error")
+    assert_told(answer, {4})
+    assert "path" in answer.document["error"]["where"]
