@@ -28,7 +28,7 @@ def compared(task: TaskFacts, name: str) -> Markup:
         entry = task.entry.get("baselines", {}).get(floor)
         if entry is not None:
             marks.append((FLOORS[floor], *_figures(entry, task.headline), "theirs"))
-    return _dots(name, f"{task.name}: {label(task.headline)} beside plain models", marks, task.headline)
+    return _dots(name, f"{task.name}: {label(task.headline)} beside plain models", marks)
 
 
 def modalities(task: TaskFacts, name: str) -> Markup:
@@ -37,7 +37,7 @@ def modalities(task: TaskFacts, name: str) -> Markup:
     for words, part in (("only", "alone"), ("without", "dark")):
         for modality, entry in task.entry.get(part, {}).items():
             marks.append((f"{words} {modality}", *_figures(entry, task.headline), "theirs"))
-    return _dots(name, f"{task.name}: {label(task.headline)} by modality", marks, task.headline)
+    return _dots(name, f"{task.name}: {label(task.headline)} by modality", marks)
 
 
 def learning_curve(task: str, epochs: Sequence[Mapping[str, Any]], name: str) -> Markup | None:
@@ -92,10 +92,12 @@ def confusion(task: TaskFacts, name: str) -> Markup | None:
         shares = counts[at] / max(1, counts[at].sum())
         for other, share in enumerate(shares.tolist()):
             corner = (left + cell * other, top + cell * at)
-            drawing.box(corner, (cell - 2, cell - 2), "cell", 0.04 + 0.86 * share)
-            look = "count inverse" if share > 0.55 else "count"
+            # Never so dark that the count on it could not be read, in either theme.
+            drawing.box(corner, (cell - 2, cell - 2), "cell", 0.04 + 0.46 * share)
             if counts[at, other] and cell >= 15:
-                drawing.text(corner[0] + cell / 2 - 1, corner[1] + cell / 2 + 3, str(counts[at, other]), look, "middle")
+                drawing.text(
+                    corner[0] + cell / 2 - 1, corner[1] + cell / 2 + 3, str(counts[at, other]), "count", "middle"
+                )
     return drawing.markup()
 
 
@@ -161,7 +163,7 @@ def residuals(task: TaskFacts, name: str) -> Markup | None:
     return drawing.markup()
 
 
-def _dots(name: str, title: str, marks: Sequence[Mark], metric: str) -> Markup:
+def _dots(name: str, title: str, marks: Sequence[Mark]) -> Markup:
     """One line for each mark: its name, a dot with its interval, its value."""
     ends = [end for _, value, bounds, _ in marks if value is not None for end in (value, *(bounds or ()))]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)

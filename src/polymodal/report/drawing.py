@@ -19,6 +19,7 @@ class Scale:
         self.low, self.high, self.start, self.stop = low, high, start, stop
 
     def __call__(self, value: float) -> float:
+        """The place of a number; beyond the ends it stays at the end."""
         share = (value - self.low) / (self.high - self.low)
         return self.start + min(max(share, 0.0), 1.0) * (self.stop - self.start)
 

@@ -66,6 +66,7 @@ def _render(facts: Facts, examples: Sequence[Example], absent: str) -> str:
         "label": wording.label,
         "gain": wording.gain,
         "heading": wording.heading,
+        "count": wording.count,
         "counted": wording.counted,
     }
     style = environment.get_template("style.css").render()

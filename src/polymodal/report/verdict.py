@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from polymodal.report.facts import Facts, TaskFacts
-from polymodal.report.wording import FLOORS, counted, gain, joined, label, number, percent, span
+from polymodal.report.wording import FLOORS, counted, gain, heading, joined, label, number, percent, span
 
 __all__ = ["Answer", "Standing", "better", "next_steps", "standing", "trusted"]
 
@@ -91,11 +91,11 @@ def next_steps(facts: Facts, most: int = 4) -> Answer:
 def _compared(task: TaskFacts) -> str:
     versus, value = task.entry.get("versus_plain"), task.metric(task.headline)
     if not versus:
-        return f"{task.name}: {label(task.headline)} {number(value)}; no plain model to compare with."
+        return f"{task.name}: {label(task.headline)} {number(value)}, no plain model to compare with."
     floor = task.entry.get("baselines", {}).get(versus["baseline"], {}).get("metrics", {}).get(task.headline)
     words = {"better": "better", "even": "no clear difference", "worse": "worse"}[standing(task)]
     return (
-        f"{task.name}: {words}. {label(task.headline)} {number(value)}, against {number(floor)} for the "
+        f"{task.name}: {words}. {heading(label(task.headline))} {number(value)}, against {number(floor)} for the "
         f"{FLOORS.get(versus['baseline'], versus['baseline'])}; "
         f"difference {gain(versus['difference'])}, 95 % interval {span(versus['interval'])}."
     )

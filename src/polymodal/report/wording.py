@@ -3,7 +3,20 @@
 import math
 from collections.abc import Sequence
 
-__all__ = ["EXPLAINED", "FLOORS", "counted", "gain", "heading", "joined", "label", "mark", "number", "percent", "span"]
+__all__ = [
+    "EXPLAINED",
+    "FLOORS",
+    "count",
+    "counted",
+    "gain",
+    "heading",
+    "joined",
+    "label",
+    "mark",
+    "number",
+    "percent",
+    "span",
+]
 
 EXPLAINED = {
     "accuracy": ("accuracy", "The share of rows that were answered rightly."),
@@ -46,8 +59,8 @@ def number(value: float | None) -> str:
     size = abs(value)
     if size >= 10:
         return f"{value:,.{max(0, 2 - int(math.log10(size)))}f}".replace(",", "\u202f").replace("-", "−")
-    if 0 < size < 0.0005:
-        return f"{value:.1e}".replace("-", "−")
+    if 1e-12 < size < 0.0005:
+        return f"{value:.1e}".replace("e-0", "e-").replace("-", "−")
     return f"{value:.3f}".replace("-", "−")
 
 
@@ -75,9 +88,14 @@ def percent(share: float) -> str:
     return f"{round(100 * share)} %"
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """A count with its noun: 1 row, 2 301 rows (a thin space parts thousands)."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}".replace(",", "\u202f")
+def count(value: int) -> str:
+    """A whole number; a thin space parts thousands."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def counted(value: int, noun: str, plural: str | None = None) -> str:
+    """A count with its noun: 1 row, 2 rows."""
+    return f"{count(value)} {noun if value == 1 else plural or noun + 's'}"
 
 
 def joined(names: Sequence[str]) -> str:

@@ -82,10 +82,13 @@ def correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray
     """Pearson's r; `a` and `b` are (n,) or (draws, n)."""
     total = weights.sum(1, keepdims=True)
     a, b = np.atleast_2d(a).astype(np.float64), np.atleast_2d(b).astype(np.float64)
+    # What is left of a constant after its mean is taken away is rounding, about 1e-16 of its size.
+    least = [(weights * part * part).sum(1) * 1e-24 for part in (a, b)]
     a = a - (weights * a).sum(1, keepdims=True) / total
     b = b - (weights * b).sum(1, keepdims=True) / total
-    spread = np.sqrt((weights * a * a).sum(1) * (weights * b * b).sum(1))
-    return np.where(spread > 1e-300, np.clip((weights * a * b).sum(1) / spread, -1, 1), np.nan)
+    of_a, of_b = (weights * a * a).sum(1), (weights * b * b).sum(1)
+    varies = (of_a > least[0]) & (of_b > least[1])
+    return np.where(varies, np.clip((weights * a * b).sum(1) / np.sqrt(of_a * of_b), -1, 1), np.nan)
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
