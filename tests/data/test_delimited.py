@@ -78,10 +78,16 @@ def test_what_is_broken_is_refused_with_its_line(tmp_path, content, code, line):
     assert refused.value.where.endswith(f"table.csv:{line}") or line is None
 
 
-@given(st.binary(max_size=60))
-def test_no_bytes_do_worse_than_a_refusal(tmp_path_factory, content):
+def test_a_byte_order_mark_is_no_promise(tmp_path):
+    table = read(tmp_path, "\ufeffa,b\n1,x\n".encode() + b"2,\xff\n")
+    assert table.frame.to_dict("list") == {"a": ["1", "2"], "b": ["x", "ÿ"]}
+    assert "line 3 is not UTF-8" in table.notes[0]
+
+
+@given(st.sampled_from([b"", b"\xef\xbb\xbf", b"\xff\xfe"]), st.binary(max_size=60))
+def test_no_bytes_do_worse_than_a_refusal(tmp_path_factory, mark, content):
     try:
-        frame = read(tmp_path_factory.mktemp("b"), content).frame
+        frame = read(tmp_path_factory.mktemp("b"), mark + content).frame
     except DataError:
         return
     assert len(frame) >= 1

@@ -84,6 +84,15 @@ def test_leaks_are_left_out(frame):
         assert f'"{name}"' in spec["reasons"]["modalities"]
 
 
+def test_a_copy_shows_once_words_for_missing_are_known(frame):
+    frame["copy"] = frame["outcome"].map({0: "no", 1: "yes"})
+    frame["outcome"] = frame["outcome"].astype(str)
+    frame.loc[:3, "outcome"] = "NA"
+    spec = propose(from_frame(frame), ["outcome"])
+    assert spec["data"]["missing"] == ["", "NA"]
+    assert '"copy"' in spec["reasons"]["modalities"]
+
+
 def test_names_are_free_for_python_and_torch(frame):
     frame = frame.rename(columns={"outcome": "class", "value": "forward"})
     spec = propose(from_frame(frame), ["class", "forward", "sex"])

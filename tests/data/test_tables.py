@@ -89,6 +89,13 @@ def test_a_truncated_parquet_is_refused(tmp_path, cut):
         read_table(path)
 
 
+def test_a_text_that_is_no_utf8_is_refused(tmp_path):
+    broken = pa.array([b"fine", b"\xff"]).view(pa.string())
+    parquet.write_table(pa.table({"word": broken}), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match="unreadable-table"):
+        read_table(tmp_path / "b.parquet")
+
+
 def test_names_that_are_no_table_are_refused(tmp_path):
     (tmp_path / "labs.csv").write_text("a\n1\n", "utf-8")
     (tmp_path / "book.xlsx").write_text("a", "utf-8")

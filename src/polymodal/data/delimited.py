@@ -63,8 +63,7 @@ def read_delimited(path: Path, default: str = ",") -> Delimited:
 
 def _decoded(path: Path, mapped: mmap.mmap) -> tuple[_Source, tuple[str, ...]]:
     head = mapped[:4]
-    if head.startswith(codecs.BOM_UTF8):
-        return _Source(path, mapped, 3, "utf-8-sig"), ()
+    marked = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
             return _Source(path, mapped[:].decode("utf-16").encode("utf-8"), 0, "utf-16"), ("read as UTF-16",)
@@ -72,9 +71,9 @@ def _decoded(path: Path, mapped: mmap.mmap) -> tuple[_Source, tuple[str, ...]]:
             raise _broken(path, "bad-encoding", "UTF-16, as its first bytes say", str(error)) from error
     odd = _first_odd_byte(mapped)
     if odd is None:
-        return _Source(path, mapped, 0, "utf-8"), ()
+        return _Source(path, mapped, marked, "utf-8-sig"), ()
     line = mapped[:odd].count(b"\n") + 1
-    content, encoding = mapped[:], "cp1252"
+    content, encoding = mapped[marked:], "cp1252"
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError:

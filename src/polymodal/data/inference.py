@@ -4,7 +4,7 @@ import keyword
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -79,6 +79,7 @@ def propose(table: DataTable, targets: Sequence[str] | None = None) -> dict[str,
         guessed, why = guess_target(table, [*reserved, *_ids(table)])
         wanted = [guessed]
     _add_tasks(table, draft, wanted, why)
+    table = replace(table, missing=tuple(dict.fromkeys([*table.missing, *draft.marks])))
     others = [name for name in map(str, table.frame.columns) if name not in {*wanted, *reserved}]
     kinds = {name: infer_kind(table.column(name), table.missing) for name in others if not _in_memory(table, name)}
     _add_keys(table, draft, kinds)
@@ -257,7 +258,7 @@ def _add_marks(table: DataTable, draft: _Draft, kinds: dict[str, Kind], used: Co
     null = (mark for mark in marks if mark.lower() in NULL_WORDS and "inf" not in mark.lower() and mark not in kept)
     found = sorted({*null, *draft.marks})
     if found:
-        draft.data["missing"] = [*table.missing, *found]
+        draft.data["missing"] = list(dict.fromkeys([*table.missing, *found]))
         draft.reasons["data.missing"] = "these words stand where numbers, dates or labels are missing"
 
 

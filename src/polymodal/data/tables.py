@@ -112,6 +112,7 @@ def _absent(path: Path, found: str, remedy: str) -> DataError:
 def _read_typed(path: Path, suffix: str) -> tuple[pd.DataFrame, list[str]]:
     try:
         table = parquet.read_table(path) if suffix in {".parquet", ".pq"} else feather.read_table(path)
+        table.validate(full=True)  # a text that is no UTF-8 would be met far from here
     except (pa.ArrowException, ValueError) as error:
         raise _unreadable(path, suffix, str(error).splitlines()[0]) from error
     # What pandas adds when a frame with an index of its own is saved is no column of the table.
