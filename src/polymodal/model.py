@@ -33,7 +33,8 @@ class Model(nn.Module):
         self.heads = nn.ModuleDict({name: task.head(views, width, combine) for name, task in self.tasks.items()})
 
     def encode(self, name: str, values: Values, batch: int) -> Tokens:
-        """The tokens of one modality, laid out by row; each distinct value is encoded once."""
+        """The tokens of one modality, laid out by row; each distinct value that a row holds is encoded once."""
+        values = values.held()
         if values.count == 0:
             return Tokens.absent(batch, self.width, like=next(self.parameters()))
         return self.encoders[name](values.data).gather(values.index)

@@ -55,6 +55,16 @@ class Values:
         """The same values with the rows marked in `dropped` (batch,) turned absent."""
         return replace(self, index=torch.where(dropped, -1, self.index))
 
+    def held(self) -> "Values":
+        """Without the values that no row holds: they cost nothing then, and nothing in them can reach a gradient."""
+        held = torch.zeros(self.count, dtype=torch.bool, device=self.index.device)
+        held[self.index[self.index >= 0]] = True
+        if held.all():
+            return self
+        place = held.cumsum(0) - 1
+        index = torch.where(self.index >= 0, place[self.index.clamp(min=0)], -1)
+        return Values({name: part[held] for name, part in self.data.items()}, index)
+
     def to(self, device: torch.device | str) -> "Values":
         """The same values on another device."""
         data = {name: part.to(device, non_blocking=True) for name, part in self.data.items()}

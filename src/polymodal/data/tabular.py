@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.stats import norm
 
 from polymodal.core import DataError, Refusal, Values, did_you_mean
 from polymodal.data.base import Cells, Column, DataTable, Rows
-from polymodal.data.kinds import Kind, absent, infer_kind, parse_dates, parse_labels, parse_numbers
+from polymodal.data.kinds import Kind, infer_kind, parse_dates, parse_labels, parse_numbers
 from polymodal.data.plain import Plain, plain_categories, plain_numbers
 
 __all__ = ["MISSING", "UNKNOWN", "TableCells", "TableColumn", "expand"]
@@ -28,36 +29,39 @@ class TableCells(Cells):
     codes: np.ndarray
 
 
-@dataclass
+@dataclass(frozen=True)
 class Scale:
-    """How one number is laid out: `levels` are quantiles of the training rows, from 0 to 1 in even shares.
+    """How one number is laid out: a broken line from `levels` (training quantiles, rising) to `places`.
 
-    A number is mapped through them to a normal deviate, so that outliers and skew cannot dominate; half of it is linear
-    (median and interquartile range), so that beyond the seen range differences still show.
+    A place is the mean of two readings, both in units of a standard deviation: the normal deviate of the quantile, so
+    that outliers and skew cannot dominate, and the distance from the median, so that large differences still show.
+    Beyond the seen range the line goes on at half its mean slope, up to 8 units.
     """
 
     levels: list[float]
+    places: list[float]
 
     @classmethod
     def fitted(cls, numbers: np.ndarray, knots: int = 128) -> "Scale":
+        """The scale of the finite ones of these numbers."""
         known = numbers[np.isfinite(numbers)]
         shares = np.linspace(0.0, 1.0, min(knots, max(2, len(known))) + 1)
-        return cls(np.quantile(known, shares).tolist())
+        drawn = np.quantile(known, shares)
+        # Ties take the middle of their stretch of shares, so that a frequent value is no extreme.
+        levels, inverse = np.unique(drawn, return_inverse=True)
+        middle_share = np.bincount(inverse, shares) / np.bincount(inverse)
+        edge = 0.5 / len(shares)
+        deviate = norm.ppf(np.clip(middle_share, edge, 1 - edge))
+        linear = np.clip((levels - np.median(known)) / _spread(known), -8.0, 8.0)
+        return cls(levels.tolist(), ((deviate + linear) / 2).tolist())
 
     def __call__(self, numbers: np.ndarray) -> np.ndarray:
         """Scaled numbers, float32; NaN stays NaN."""
-        levels = np.asarray(self.levels)
-        shares = np.linspace(0.0, 1.0, len(levels))
-        # Ties take the middle of their stretch of shares, so that a frequent value is no extreme.
-        low, high = np.searchsorted(levels, numbers, "left"), np.searchsorted(levels, numbers, "right")
-        tied = (low + high - 1) / 2 / (len(levels) - 1)
-        place = np.where(high - low > 1, tied, np.interp(numbers, levels, shares))
-        edge = 0.5 / len(levels)
-        deviate = norm.ppf(np.clip(place, edge, 1 - edge))
-        middle, spread = np.interp(0.5, shares, levels), np.interp(0.75, shares, levels) - np.interp(0.25, shares, levels)
-        spread = spread if spread > 0 else max(levels[-1] - levels[0], 1e-12)
-        linear = np.clip((numbers - middle) / (spread / 1.349), -8.0, 8.0)
-        return np.where(np.isfinite(numbers), (deviate + linear) / 2, np.nan).astype(np.float32)
+        levels, places = np.asarray(self.levels), np.asarray(self.places)
+        inside = np.interp(numbers, levels, places)
+        slope = (places[-1] - places[0]) / (levels[-1] - levels[0]) / 2
+        beyond = (numbers - np.clip(numbers, levels[0], levels[-1])) * slope
+        return np.clip(inside + beyond, -8.0, 8.0).astype(np.float32)
 
 
 class TableColumn(Column[TableCells]):
@@ -91,11 +95,7 @@ class TableColumn(Column[TableCells]):
             part = table.column(name).iloc[rows]
             kind = infer_kind(part, table.missing)
             if kind.name in ("number", "date"):
-                for label, numbers in self._numeric(name, kind, table.take(rows)).items():
-                    known = numbers[np.isfinite(numbers)]
-                    if len(known) and known.min() < known.max():
-                        self.kinds[name] = kind
-                        self.scales[label] = Scale.fitted(numbers)
+                self._learn_scales(name, kind, part, table.missing)
             elif kind.name != "constant":
                 self._learn_words(name, kind, parse_labels(part, table.missing))
         if not self.kinds:
@@ -112,13 +112,14 @@ class TableColumn(Column[TableCells]):
         numbers = np.full((len(table), len(self.scales)), np.nan, dtype=np.float32)
         codes = np.zeros((len(table), len(self.vocabularies)), dtype=np.int32)
         refusals: list[Refusal] = []
+        place = {name: number for names in (self.numbers, self.categories) for number, name in enumerate(names)}
         for name, kind in self.kinds.items():
             if kind.name in ("number", "date"):
-                for label, column in self._numeric(name, kind, table, refusals).items():
-                    if label in self.scales:
-                        numbers[:, self.numbers.index(label)] = self.scales[label](column)
+                made = _numeric(name, kind, table.column(name), table.missing, refusals)
+                for label in self.scales.keys() & made.keys():
+                    numbers[:, place[label]] = self.scales[label](made[label])
             else:
-                codes[:, self.categories.index(name)] = self._codes(name, table)
+                codes[:, place[name]] = self._codes(name, table)
         present = np.isfinite(numbers).any(axis=1) | (codes != MISSING).any(axis=1)
         return TableCells(present, numbers, codes, refusals=refusals)
 
@@ -135,7 +136,7 @@ class TableColumn(Column[TableCells]):
         return {
             "training_rows": self.training_rows,
             "kinds": {name: kind.state() for name, kind in self.kinds.items()},
-            "scales": {name: scale.levels for name, scale in self.scales.items()},
+            "scales": {name: [scale.levels, scale.places] for name, scale in self.scales.items()},
             "vocabularies": self.vocabularies,
         }
 
@@ -143,7 +144,7 @@ class TableColumn(Column[TableCells]):
         """Take them over."""
         self.training_rows = int(state["training_rows"])
         self.kinds = {name: Kind.restore(kind) for name, kind in state["kinds"].items()}
-        self.scales = {name: Scale(list(levels)) for name, levels in state["scales"].items()}
+        self.scales = {name: Scale(*map(list, scale)) for name, scale in state["scales"].items()}
         self.vocabularies = {name: list(words) for name, words in state["vocabularies"].items()}
 
     def plain(self, cells: TableCells, rows: Rows) -> list[Plain]:
@@ -154,6 +155,13 @@ class TableColumn(Column[TableCells]):
         if cells.codes.shape[1]:
             parts.append(plain_categories(cells.codes[rows] - 1))
         return parts
+
+    def _learn_scales(self, name: str, kind: Kind, part: pd.Series, missing: Sequence[str]) -> None:
+        for label, numbers in _numeric(name, kind, part, missing).items():
+            known = numbers[np.isfinite(numbers)]
+            if len(known) and known.min() < known.max():
+                self.kinds[name] = kind
+                self.scales[label] = Scale.fitted(numbers)
 
     def _learn_words(self, name: str, kind: Kind, labels: np.ndarray) -> None:
         words, counts = np.unique([label for label in labels if label is not None], return_counts=True)
@@ -169,25 +177,29 @@ class TableColumn(Column[TableCells]):
             (MISSING if label is None else known.get(label, UNKNOWN) for label in labels), np.int32, count=len(labels)
         )
 
-    def _numeric(
-        self, name: str, kind: Kind, table: DataTable, refusals: list[Refusal] | None = None
-    ) -> dict[str, np.ndarray]:
-        """The float64 columns that one number or date becomes."""
-        series = table.column(name)
-        parse = parse_dates if kind.name == "date" else parse_numbers
-        values, bad = parse(series, kind, table.missing)
-        if refusals is not None and bad.any():
-            what = "a date" if kind.name == "date" else "a finite number"
-            for row in np.flatnonzero(bad):
-                refusals.append(Refusal(int(row), name, f'"{series.iloc[row]}" is not {what}'))
-        values = np.where(np.isfinite(values) & ~absent(series, table.missing), values, np.nan)
-        if kind.name == "number":
-            return {name: values}
-        days = values.astype("datetime64[D]")
-        known = np.isfinite(values)
-        month = np.where(known, (days.astype("datetime64[M]").astype(np.int64) % 12) + 1.0, np.nan)
-        weekday = np.where(known, (np.floor(values) + 3) % 7, np.nan)
-        return {name: values, f"{name} (month)": month, f"{name} (weekday)": weekday}
+
+def _spread(known: np.ndarray) -> float:
+    """The standard deviation that the middle half would have under the normal law; the range where it has none."""
+    low, high = np.quantile(known, [0.25, 0.75])
+    return float((high - low) / 1.349) if high > low else float(known.max() - known.min())
+
+
+def _numeric(
+    name: str, kind: Kind, series: pd.Series, missing: Sequence[str], refusals: list[Refusal] | None = None
+) -> dict[str, np.ndarray]:
+    """The float64 columns that one number or date becomes; what cannot be read is added to the refusals."""
+    parse = parse_dates if kind.name == "date" else parse_numbers
+    values, bad = parse(series, kind, missing)
+    if refusals is not None:
+        what = "a date" if kind.name == "date" else "a finite number"
+        refusals += [Refusal(int(row), name, f'"{series.iloc[row]}" is not {what}') for row in np.flatnonzero(bad)]
+    if kind.name == "number":
+        return {name: values}
+    known = np.isfinite(values)
+    days = np.where(known, values, 0.0).astype("datetime64[D]")
+    month = np.where(known, (days.astype("datetime64[M]").astype(np.int64) % 12) + 1.0, np.nan)
+    weekday = np.where(known, (np.floor(values) + 3) % 7, np.nan)
+    return {name: values, f"{name} (month)": month, f"{name} (weekday)": weekday}
 
 
 def expand(patterns: Sequence[str], table: DataTable) -> list[str]:

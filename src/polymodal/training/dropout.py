@@ -26,5 +26,5 @@ def drop_modalities(batch: Batch, rate: float, generator: torch.Generator) -> Ba
     kept = (subset.unsqueeze(1) >> place) & 1 == 1
     dropped = present & ~kept & (draws[0] < rate).unsqueeze(1)
     dropped = dropped.to(batch.rows.device)
-    inputs = {name: batch.inputs[name].without(dropped[:, place]) for place, name in enumerate(names)}
+    inputs = {name: batch.inputs[name].without(dropped[:, place]).held() for place, name in enumerate(names)}
     return replace(batch, inputs={name: inputs[name] for name in batch.inputs})

@@ -63,7 +63,7 @@ class Trainer:
         number = state.counters.step
         generator = torch_generator(settings.seed, "perturb", number)
         torch.manual_seed(derive(settings.seed, "dropout", number))
-        batch = drop_modalities(perturbed(model, batch, generator), settings.modality_dropout, generator)
+        batch = perturbed(model, drop_modalities(batch, settings.modality_dropout, generator), generator)
         with self.fabric.autocast():
             representation = model.represent(batch)
             outputs = model.decide(representation)
@@ -208,6 +208,8 @@ def validation_losses(trainer: Trainer, samples: Samples, validation: Rows) -> d
     model.eval()
     with torch.no_grad():
         for batch in sweep(samples, validation, 512, trainer.settings.workers):
+            for refusal in batch.refusals:
+                trainer.report({"event": "refused", "refusal": refusal})
             here = batch.to(trainer.fabric.device)
             outputs = model(here)
             for name, task in model.tasks.items():
