@@ -9,8 +9,8 @@ import pandas as pd
 from PIL import Image
 
 from polymodal.report import Example
-from polymodal.tasks.intervals import difference, intervals
-from polymodal.tasks.metrics import Answers, measure
+from polymodal.tasks.intervals import bootstrap
+from polymodal.tasks.metrics import Answers
 
 HOSTILE = '<script>alert("x")</script>'
 DEPARTMENTS = ["Bottoms", "Dresses", "Jackets & <b>coats</b>", "Tops", "Trend"]
@@ -158,18 +158,19 @@ def _blurred(generator: np.random.Generator, answers: Answers, noise: float) -> 
 
 
 def _judged(answers: Answers) -> dict:
-    metrics = {name: float(value[0]) for name, value in measure(answers).items() if np.isfinite(value[0])}
-    bounds = {name: list(pair) for name, pair in intervals(answers, draws=200).items()}
-    return {"n": len(answers), "metrics": metrics, "intervals": bounds}
+    judged = bootstrap(answers, draws=200)
+    bounds = {name: list(pair) for name, pair in judged.intervals().items()}
+    return {"n": len(answers), "metrics": dict(judged.metrics), "intervals": bounds}
 
 
 def _entry(generator: np.random.Generator, kind: str, headline: str, answers: Answers) -> dict:
     noise = {"recommended": 0.5}.get(kind, 0.12 if kind == "ordinal" else 0.45)
     floors = {"linear": _blurred(generator, answers, noise), "boosting": _blurred(generator, answers, noise + 0.2)}
-    gap = difference(answers, floors["linear"], headline, draws=200)
+    ours = bootstrap(answers, draws=200)
+    gap = ours.difference(bootstrap(floors["linear"], draws=200), headline)
     darkened = {"review": 1.0, "picture": 0.3, "customer": 0.0}
     dark = {name: _blurred(generator, answers, darkened[name]) for name in MODALITIES}
-    gaps = {name: difference(answers, made, headline, draws=200) for name, made in dark.items()}
+    gaps = {name: ours.difference(bootstrap(made, draws=200), headline) for name, made in dark.items()}
     alone = {name: _blurred(generator, answers, 1.2 - darkened[name]) for name in MODALITIES}
     if answers.kind == "numbers":
         commonest = Answers("numbers", answers.truth, np.full(len(answers), answers.truth.mean()))

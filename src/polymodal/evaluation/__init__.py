@@ -1,9 +1,9 @@
 """How good a model is, how sure that is, and what it would be without us or without one of its senses.
 
 Everything here takes predictions and truths (`Answers`), or a function that predicts, and returns tables; nothing here
-trains our own models. `baselines` makes the plain floors, `intervals` and `difference` say what chance alone could have
-done, `alone_and_dark` asks the same model with one modality, and with one missing, and `missing_map` counts what is
-missing where. `judge_run` does all of it for a finished run.
+trains our own models. `baselines` makes the plain floors, `bootstrap` says what chance alone could have done,
+`alone_and_dark` asks the same model with one modality and with one missing, and `missing_map` counts what is missing
+where. `judge_run` does all of it for a finished run.
 
 >>> import numpy as np
 >>> from polymodal.tasks.metrics import Answers
@@ -17,10 +17,11 @@ from polymodal.evaluation.design import Design
 from polymodal.evaluation.missing import MissingMap, missing_map
 from polymodal.evaluation.runs import judge_run
 from polymodal.evaluation.subsets import Subsets, alone_and_dark
-from polymodal.tasks.intervals import Difference, difference, intervals
+from polymodal.tasks.intervals import Bootstrap, Difference, bootstrap, intervals
 
 __all__ = [
     "Baseline",
+    "Bootstrap",
     "Design",
     "Difference",
     "MissingMap",
@@ -28,7 +29,7 @@ __all__ = [
     "Subsets",
     "alone_and_dark",
     "baselines",
-    "difference",
+    "bootstrap",
     "intervals",
     "judge_run",
     "missing_map",

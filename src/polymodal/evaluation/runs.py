@@ -15,8 +15,8 @@ from polymodal.evaluation.subsets import Subsets, alone_and_dark
 from polymodal.run import Run
 from polymodal.run.fitting import Fitted
 from polymodal.run.judging import as_answers, group_labels
-from polymodal.tasks.intervals import difference, intervals
-from polymodal.tasks.metrics import Answers, measure
+from polymodal.tasks.intervals import Bootstrap, bootstrap
+from polymodal.tasks.metrics import Answers
 from polymodal.training.predicting import answers, outputs
 
 __all__ = ["judge_run"]
@@ -52,16 +52,23 @@ def judge_run(run: Run, *, seed: int = 0) -> dict[str, Any]:
 
 
 class _Judge:
-    """Metrics, intervals and differences under one headline, on one set of draws."""
+    """Metrics, intervals and differences under one headline, on one set of draws that is made once for each answer."""
 
     def __init__(self, headline: str, higher_is_better: bool, groups: np.ndarray | None, seed: int) -> None:
         self.headline, self.higher_is_better, self.groups, self.seed = headline, higher_is_better, groups, seed
+        self.known: dict[int, Bootstrap] = {}
+
+    def drawn(self, made: Answers) -> Bootstrap:
+        """The answers judged on all draws."""
+        if id(made) not in self.known:  # what is kept holds the answers, so that no other object takes their id
+            self.known[id(made)] = bootstrap(made, self.groups, seed=self.seed)
+        return self.known[id(made)]
 
     def table(self, made: Answers) -> dict[str, Any]:
         """n, metrics, intervals."""
-        bounds = intervals(made, self.groups, seed=self.seed)
-        metrics = {name: float(values[0]) for name, values in measure(made).items() if np.isfinite(values[0])}
-        return {"n": len(made), "metrics": metrics, "intervals": {name: list(pair) for name, pair in bounds.items()}}
+        judged = self.drawn(made)
+        bounds = {name: list(pair) for name, pair in judged.intervals().items()}
+        return {"n": len(made), "metrics": dict(judged.metrics), "intervals": bounds}
 
     def baseline(self, made: Baseline) -> dict[str, Any]:
         """The same for a plain model, with how many rows taught it and what it chose."""
@@ -69,9 +76,7 @@ class _Judge:
 
     def gap(self, ours: Answers, theirs: Answers) -> dict[str, Any] | None:
         """How much better `ours` is by the headline metric; None where that is undefined."""
-        found = difference(
-            ours, theirs, self.headline, self.groups, higher_is_better=self.higher_is_better, seed=self.seed
-        )
+        found = self.drawn(ours).difference(self.drawn(theirs), self.headline, higher_is_better=self.higher_is_better)
         if found is None:
             return None
         return {"metric": found.metric, "difference": found.difference, "interval": [found.low, found.high]}

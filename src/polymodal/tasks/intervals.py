@@ -1,6 +1,6 @@
 """How far chance alone could have moved a figure: bootstrap intervals, and paired differences between two models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from polymodal.core import UsageProblem
 from polymodal.core.seeding import numpy_generator
 from polymodal.tasks.metrics import Answers, measure
 
-__all__ = ["Difference", "difference", "intervals", "resampled"]
+__all__ = ["Bootstrap", "Difference", "bootstrap", "intervals", "resampled"]
 
 CHUNK = 250_000
 """Weights held at a time: small enough to stay in the processor's cache, which is what makes 1,000 draws cheap."""
@@ -29,65 +29,67 @@ class Difference:
     high: float
 
 
-def intervals(
-    answers: Answers, groups: np.ndarray | None = None, *, seed: int = 0, draws: int = 1000
-) -> dict[str, tuple[float, float]]:
-    """The 95 % interval of each metric, by the percentiles of resampled rows (Efron 1979).
+@dataclass(frozen=True)
+class Bootstrap:
+    """Every metric of some answers, and what it became when their rows were drawn again: `draws` {metric: (draws,)}."""
 
-    `groups` (n,) names the group of each row; then whole groups are resampled, since rows of one group resemble each
-    other (the cluster bootstrap of Davison and Hinkley 1997, 3.8). A metric that is undefined in more than half of the
-    draws gets no interval, and fewer than two rows or groups get none at all.
+    answers: Answers
+    metrics: Mapping[str, float]
+    draws: Mapping[str, np.ndarray]
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """The 95 % interval of each metric, by percentiles (Efron 1979).
+
+        A metric that is undefined, or undefined in more than half of the draws, gets none.
+        """
+        bounds = {name: _bounds(self.draws[name]) for name in self.metrics if name in self.draws}
+        return {name: pair for name, pair in bounds.items() if pair is not None}
+
+    def difference(self, other: "Bootstrap", metric: str, *, higher_is_better: bool = True) -> Difference | None:
+        """How much better these answers are than others, both judged on the same draws; None where it is undefined.
+
+        Raises UsageProblem where the two do not answer for the same rows.
+        """
+        _same_rows(self.answers, other.answers)
+        if any(metric not in side.metrics or metric not in side.draws for side in (self, other)):
+            return None
+        sign = 1 if higher_is_better else -1
+        bounds = _bounds(sign * (self.draws[metric] - other.draws[metric]))
+        gap = sign * (self.metrics[metric] - other.metrics[metric])
+        return None if bounds is None else Difference(metric, gap, *bounds)
+
+
+def bootstrap(answers: Answers, groups: np.ndarray | None = None, *, seed: int = 0, draws: int = 1000) -> Bootstrap:
+    """Judge answers on their rows, and on rows drawn again with replacement.
+
+    `groups` (n,) names the group of each row; then whole groups are drawn, since rows of one group resemble each other
+    (the cluster bootstrap of Davison and Hinkley 1997, 3.8). The same seed, rows and groups give the same draws, which
+    pairs the models that are compared. With fewer than two rows or groups there are no draws.
     """
     found: dict[str, list[np.ndarray]] = {}
     for weights in resampled(len(answers), groups, seed=seed, draws=draws):
         for name, values in measure(answers, weights).items():
             found.setdefault(name, []).append(values)
-    drawn = {name: np.concatenate(parts) for name, parts in found.items()}
-    if "ece" in drawn:
-        # Resampling adds noise that this error counts as its own, so its draws are moved back to the figure itself.
-        moved = drawn["ece"] - np.nanmean(drawn["ece"]) + measure(answers)["ece"]
-        drawn["ece"] = np.clip(moved, 0, 1)
-    bounds = {name: _bounds(values) for name, values in drawn.items()}
-    return {name: pair for name, pair in bounds.items() if pair is not None}
+    joined = {name: np.concatenate(parts) for name, parts in found.items()}
+    whole = {name: float(value[0]) for name, value in measure(answers).items()} if len(answers) else {}
+    metrics = {name: value for name, value in whole.items() if np.isfinite(value)}
+    if "ece" in joined and "ece" in metrics:
+        # Drawing again adds noise that this error counts as its own, so its draws are moved back to the figure itself.
+        joined["ece"] = np.clip(joined["ece"] - np.nanmean(joined["ece"]) + metrics["ece"], 0, 1)
+    return Bootstrap(answers, metrics, joined)
 
 
-def difference(
-    ours: Answers,
-    theirs: Answers,
-    metric: str,
-    groups: np.ndarray | None = None,
-    *,
-    higher_is_better: bool = True,
-    seed: int = 0,
-    draws: int = 1000,
-) -> Difference | None:
-    """How much better `ours` is than `theirs` by one metric, both judged on the same resampled rows.
-
-    None where the metric is undefined. Raises UsageProblem where the two do not answer for the same rows.
-    """
-    if len(ours) != len(theirs) or not np.array_equal(ours.truth, theirs.truth):
-        raise UsageProblem(
-            "unpaired",
-            where="difference",
-            expected="answers of both models for the same rows",
-            found=f"{len(ours)} and {len(theirs)} rows" if len(ours) != len(theirs) else "rows with other truths",
-            remedy="take the same test rows in the same order",
-        )
-    sign = 1 if higher_is_better else -1
-    pairs = resampled(len(ours), groups, seed=seed, draws=draws)
-    gaps = [sign * (measure(ours, weights)[metric] - measure(theirs, weights)[metric]) for weights in pairs]
-    bounds = _bounds(np.concatenate(gaps)) if gaps else None
-    gap = sign * float(measure(ours)[metric][0] - measure(theirs)[metric][0]) if len(ours) else np.nan
-    return None if bounds is None or not np.isfinite(gap) else Difference(metric, gap, *bounds)
+def intervals(
+    answers: Answers, groups: np.ndarray | None = None, *, seed: int = 0, draws: int = 1000
+) -> dict[str, tuple[float, float]]:
+    """The 95 % interval of each metric: `bootstrap` for those who want nothing else of it."""
+    return bootstrap(answers, groups, seed=seed, draws=draws).intervals()
 
 
 def resampled(
     count: int, groups: np.ndarray | None = None, *, seed: int = 0, draws: int = 1000
 ) -> Iterator[np.ndarray]:
-    """Weights (some draws, rows): how often each row is drawn when as many rows (or groups) are drawn with replacement.
-
-    The same seed gives the same draws to whoever asks, which pairs the models that are compared.
-    """
+    """Weights (some draws, rows): how often each row is drawn when as many rows (or groups) are drawn, with return."""
     unit = np.arange(count) if groups is None else np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
     units = int(unit.max(initial=-1)) + 1
     if units < 2:
@@ -104,9 +106,21 @@ def resampled(
         yield np.asfortranarray(counts if groups is None else counts[:, unit])
 
 
+def _same_rows(ours: Answers, theirs: Answers) -> None:
+    if len(ours) == len(theirs) and np.array_equal(ours.truth, theirs.truth):
+        return
+    raise UsageProblem(
+        "unpaired",
+        where="difference",
+        expected="answers of both models for the same rows",
+        found=f"{len(ours)} and {len(theirs)} rows" if len(ours) != len(theirs) else "rows with other truths",
+        remedy="take the same test rows in the same order",
+    )
+
+
 def _bounds(values: np.ndarray) -> tuple[float, float] | None:
     known = values[np.isfinite(values)]
-    if len(known) * 2 < len(values):
+    if len(known) * 2 < len(values) or len(known) == 0:
         return None
     low, high = np.percentile(known, [2.5, 97.5])
     return float(low), float(high)
