@@ -43,15 +43,7 @@ class Folder:
 
     def resolve(self, relative: str) -> Path:
         """The real place of a file. Raises DataError where it may not or cannot be opened."""
-        _check_name(relative)
-        place, mode = self.root, stat.S_IFDIR
-        try:
-            for part in filter(None, _SEPARATORS.split(relative)):
-                place, mode = self._enter(place + os.sep + part, relative)
-        except (OSError, ValueError) as error:
-            raise _unopened(relative, error) from error
-        _check_kind(mode, relative)
-        return Path(place)
+        return Path(self._place(relative))
 
     def read(self, relative: str, limits: Limits) -> bytes:
         """The content of a file, once its kind and size have been checked on the open file itself."""
@@ -72,6 +64,17 @@ class Folder:
             _check_kind(os.fstat(stream.fileno()).st_mode, relative)
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
+    def _place(self, relative: str) -> str:
+        _check_name(relative)
+        place, mode = self.root, stat.S_IFDIR
+        try:
+            for part in filter(None, _SEPARATORS.split(relative)):
+                place, mode = self._enter(place + os.sep + part, relative)
+        except (OSError, ValueError) as error:
+            raise _unopened(relative, error) from error
+        _check_kind(mode, relative)
+        return place
+
     def _enter(self, place: str, relative: str) -> tuple[str, int]:
         """One step down: where it leads, links followed, and what is there."""
         mode = os.lstat(place).st_mode
@@ -88,7 +91,7 @@ class Folder:
         return real, os.lstat(real).st_mode
 
     def _open(self, relative: str) -> int:
-        place = self.resolve(relative)
+        place = self._place(relative)
         try:
             return os.open(place, _FLAGS)
         except OSError as error:

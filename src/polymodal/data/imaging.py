@@ -103,9 +103,12 @@ class ImageColumn(Column[Gallery]):
         canvas = self.learned.canvas
         shape = (len(painted), canvas.channels, canvas.height, canvas.width)
         pixels = np.empty(shape, dtype=np.float32 if canvas.deep else np.uint8)
-        known = np.ones((len(painted), canvas.height, canvas.width), dtype=bool)
         for place, one in enumerate(painted):
             pixels[place] = one.pixels
-            known[place] = True if one.known is None else one.known
         parts = {"pixels": torch.from_numpy(pixels)}
-        return parts | {"known": torch.from_numpy(known)} if self.masked else parts
+        if self.masked:
+            known = np.ones((len(painted), canvas.height, canvas.width), dtype=bool)
+            for place, one in enumerate(painted):
+                known[place] = True if one.known is None else one.known
+            parts["known"] = torch.from_numpy(known)
+        return parts

@@ -27,6 +27,7 @@ Decoded = np.ndarray | Image.Image
 _NPY = b"\x93NUMPY"
 _PNG_END = b"IEND\xaeB`\x82"
 _ORIENTATION = 0x0112
+_ORIENTED_BY = {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}
 _DEEP = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 _ONE_CHANNEL = {"1", "L", "LA", "La"} | _DEEP
 
@@ -49,7 +50,7 @@ def measure(picture: Picture, limits: Limits) -> Measure:
             height, width, channels = opened.shape
             return Measure(height, width, channels, opened.dtype != np.uint8)
         width, height = opened.size
-        if opened.getexif().get(_ORIENTATION, 1) >= 5:
+        if _orientation(opened) >= 5:
             width, height = height, width
         return Measure(height, width, 1 if opened.mode in _ONE_CHANNEL else 3, opened.mode in _DEEP)
 
@@ -68,7 +69,7 @@ def decode(picture: Picture, limits: Limits, shortest: int | None = None) -> Dec
         if shortest is not None and isinstance(picture, bytes):
             opened.draft(None, (shortest, shortest))
         opened.load()
-        if opened.getexif().get(_ORIENTATION, 1) != 1:
+        if _orientation(opened) != 1:
             opened = ImageOps.exif_transpose(opened)
         return _normal(opened)
 
@@ -129,6 +130,13 @@ def _array(values: np.ndarray) -> np.ndarray:
     if values.dtype == np.bool_:
         values = values.astype(np.uint8) * 255
     return values if values.dtype == np.uint8 else values.astype(np.float32)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF's number for how the camera was held, 1 = upright; looking it up takes time, so only where there is one."""
+    if picture.format != "TIFF" and _ORIENTED_BY.isdisjoint(picture.info):
+        return 1
+    return int(picture.getexif().get(_ORIENTATION, 1))
 
 
 def _normal(picture: Image.Image) -> Decoded:
