@@ -57,6 +57,7 @@ def write_fake_run(folder: Path, rows: int = 600, seed: int = 0) -> Path:
         "rows": counts,
         "tasks": tasks,
         "missing": _missing(counts),
+        "groups": {part: {"count": 120, "smallest": 1, "median": 7.5, "largest": 300} for part in counts},
     }
     (folder / "metrics.json").write_text(json.dumps(metrics))
     _table(made, rows, counts).to_parquet(folder / "predictions.parquet")
@@ -217,7 +218,6 @@ def _missing(counts: dict[str, int]) -> dict:
         "other_patterns": 0,
         "groups": {f"item {g}": {n: min(1.0, there[n] * (0.5 + g / 8)) for n in MODALITIES} for g in range(6)},
         "group_rows": {f"item {g}": 300 - 40 * g for g in range(6)},
-        "group_count": 1206,
     }
 
 

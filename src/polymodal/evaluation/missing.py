@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MissingMap", "Pattern", "missing_map"]
+__all__ = ["MissingMap", "Pattern", "group_sizes", "missing_map"]
 
 MOST_PATTERNS = 12
 MOST_GROUPS = 20
@@ -67,6 +67,17 @@ def missing_map(
         other_patterns=len(order) - len(patterns),
         **_by_group(names, table, groups),
     )
+
+
+def group_sizes(groups: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """How many groups each part holds, and how large the smallest, the middle and the largest of them are."""
+    found = {}
+    for part, rows in parts.items():
+        sizes = np.unique(np.asarray(groups)[rows].astype(str), return_counts=True)[1]
+        known = {"count": len(sizes), "smallest": int(sizes.min()), "largest": int(sizes.max())} if len(sizes) else {}
+        if known:
+            found[part] = known | {"median": float(np.median(sizes))}
+    return found
 
 
 def _by_group(names: Sequence[str], table: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:

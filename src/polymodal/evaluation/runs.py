@@ -10,7 +10,7 @@ from polymodal.data.base import Rows
 from polymodal.data.plain import Plain
 from polymodal.evaluation.baselines import Baseline, Question, baselines
 from polymodal.evaluation.design import Design
-from polymodal.evaluation.missing import missing_map
+from polymodal.evaluation.missing import group_sizes, missing_map
 from polymodal.evaluation.subsets import Subsets, alone_and_dark
 from polymodal.run import Run
 from polymodal.run.fitting import Fitted
@@ -47,6 +47,8 @@ def judge_run(run: Run, *, seed: int = 0) -> dict[str, Any]:
         task |= _shown(judge, subsets, name)
     parts = {part: getattr(fitted.split, part) for part in ("train", "validation", "test")}
     told["missing"] = missing_map(fitted.samples.present(), parts, groups).as_dict()
+    if groups is not None:
+        told["groups"] = group_sizes(groups, parts)
     run.folder.write_json("metrics.json", told)
     return told
 

@@ -46,8 +46,11 @@ def collect(run: Run, facts: Facts) -> list[Example]:
             continue
         sure, wrong = _judged(task)
         order = np.argsort(-sure, kind="stable")
-        chosen = [*order[~wrong[order]][:RIGHT], *order[wrong[order]][:WRONG]]
-        found += [_example(run, task, int(at), bool(wrong[at])) for at in chosen]
+        chosen = [
+            *_varied(task, order[~wrong[order]], RIGHT),
+            *_varied(task, order[wrong[order]], WRONG),
+        ]
+        found += [_example(run, task, at, bool(wrong[at])) for at in chosen]
     return found
 
 
@@ -74,6 +77,17 @@ def _judged(task: TaskFacts) -> tuple[np.ndarray, np.ndarray]:
     off = np.abs(task.truth - task.prediction)
     far = off > np.median(off)
     return np.where(far, off, -off), far
+
+
+def _varied(task: TaskFacts, order: np.ndarray, most: int) -> list[int]:
+    """The first ones, each pair of truth and answer once before any comes twice."""
+    met: dict[tuple[str, str], int] = {}
+    ranks = []
+    for at in order[: 200 * most]:
+        pair = ("", "") if task.kind == "numbers" else (str(task.truth[at]), str(task.prediction[at]))
+        met[pair] = met.get(pair, 0) + 1
+        ranks.append(met[pair])
+    return [int(order[place]) for place in np.argsort(ranks, kind="stable")[:most]]
 
 
 def _example(run: Run, task: TaskFacts, at: int, wrong: bool) -> Example:
@@ -110,11 +124,16 @@ def _picture(cells: Gallery, row: int) -> bytes | None:
 
 
 def _words(run: Run, names: Sequence[str], row: int) -> str:
+    """The cells of some columns: running text side by side, short cells each after the name of its column."""
     cells = {name: run.fitted.table.frame[name].iloc[row] for name in names if name in run.fitted.table.frame}
-    known = {name: str(cell).strip() for name, cell in cells.items() if not pd.isna(cell) and str(cell).strip()}
-    long = max(map(len, known.values()), default=0) > 40
-    words = " — ".join(known.values()) if long else ", ".join(f"{name} {cell}" for name, cell in known.items())
+    known = {name: _cell(cell) for name, cell in cells.items() if not pd.isna(cell) and str(cell).strip()}
+    plain = len(names) == 1 or max(map(len, known.values()), default=0) > 40
+    words = " — ".join(known.values()) if plain else ", ".join(f"{name} {cell}" for name, cell in known.items())
     return words if len(words) <= TEXT else f"{words[:TEXT].rstrip()}…"
+
+
+def _cell(cell: Any) -> str:
+    return f"{cell:.4g}" if isinstance(cell, float) else str(cell).strip()
 
 
 def _drawn(values: np.ndarray) -> Image.Image:

@@ -1,6 +1,7 @@
 """What a run folder says about its run, read with care: a report is made from whatever is there."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,6 @@ class Facts:
     spec_text: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
-    group_sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -85,7 +85,7 @@ class Facts:
     @property
     def command(self) -> str:
         """The command that made the run."""
-        return str(self.metrics.get("command") or f"polymodal fit spec.yaml --out {self.name}")
+        return str(self.metrics.get("command") or f"polymodal fit spec.yaml --out {shlex.quote(self.name)}")
 
 
 def read_facts(run: Path) -> Facts:
@@ -112,7 +112,6 @@ def read_facts(run: Path) -> Facts:
         spec_text=spec_text,
         spec=_spec(spec_text),
         environment=_json(run / "environment.json"),
-        group_sizes=metrics.get("group_sizes", {}),
     )
 
 

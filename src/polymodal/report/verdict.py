@@ -135,11 +135,12 @@ def _doubts(facts: Facts) -> Iterator[str]:
 
 
 def _plain_instead(facts: Facts) -> Iterator[str]:
-    for task in facts.tasks:
-        versus = task.entry.get("versus_plain")
-        if versus and standing(task) == "worse":
-            name = FLOORS.get(versus["baseline"], versus["baseline"])
-            yield f"For {task.name}, use the {name} until the model beats it: try more epochs or another fusion."
+    losing = [task for task in facts.tasks if standing(task) == "worse"]
+    if losing:
+        floors = {str(task.entry["versus_plain"]["baseline"]) for task in losing}
+        name = FLOORS.get(floors.pop(), "plain model") if len(floors) == 1 else "plain models"
+        names = joined([task.name for task in losing])
+        yield f"For {names}, use the {name} until the model beats it: try more epochs or another fusion."
 
 
 def _useless(facts: Facts) -> Iterator[str]:
@@ -178,7 +179,7 @@ def _weak_classes(facts: Facts) -> Iterator[str]:
         other, _ = Counter(task.prediction[held & (task.prediction != name)]).most_common(1)[0]
         yield (
             f"Look at “{name}” of {task.name}: only {percent(share)} of its {counted(int(held.sum()), 'row')} "
-            f"are found, most others are taken for “{other}”. More such rows, or merging the two, would help."
+            f"are found, and it is most often taken for “{other}”. More such rows would help, or one class of both."
         )
 
 

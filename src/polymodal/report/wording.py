@@ -76,7 +76,11 @@ def gain(value: float) -> str:
 
 def span(interval: Sequence[float] | None) -> str:
     """An interval in words."""
-    return f"{number(interval[0])} to {number(interval[1])}" if interval else "no interval"
+    if not interval:
+        return "no interval"
+    # Beside a visible end, a tiny one is nought.
+    low, high = (0.0 if abs(end) < 0.0005 < max(map(abs, interval)) else end for end in interval)
+    return f"{number(low)} to {number(high)}"
 
 
 def percent(share: float) -> str:
