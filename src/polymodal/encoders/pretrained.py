@@ -42,7 +42,7 @@ def load_backbone(source: PretrainedSource, digest: str = "") -> nn.Module:
         loaded = AutoModel.from_pretrained(
             source.folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
         )
-    return loaded.eval()
+    return _without_pooler(loaded).eval()
 
 
 def build_backbone(config: Mapping[str, Any]) -> nn.Module:
@@ -53,7 +53,7 @@ def build_backbone(config: Mapping[str, Any]) -> nn.Module:
         raise missing_text_extra() from error
     options = {name: value for name, value in config.items() if name not in ("auto_map", "model_type")}
     described = AutoConfig.for_model(config["model_type"], **options)
-    return AutoModel.from_config(described, trust_remote_code=False)
+    return _without_pooler(AutoModel.from_config(described, trust_remote_code=False))
 
 
 class Frozen:
@@ -127,6 +127,14 @@ class PretrainedNet(nn.Module):
             return self.backbone.recall(codes, real)
         states = self.backbone(input_ids=codes.clamp(min=0), attention_mask=real.long()).last_hidden_state
         return masked_mean(states, real)
+
+
+def _without_pooler(net: nn.Module) -> nn.Module:
+    """Leave the layers behind the last hidden state, which is all that is read, out of training."""
+    for name, weight in net.named_parameters():
+        if name.startswith("pooler."):
+            weight.requires_grad_(False)
+    return net
 
 
 @contextmanager
