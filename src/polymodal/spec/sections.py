@@ -1,6 +1,6 @@
 """The sections of a spec, each said once: what may be written there, of which kind, and what is taken otherwise."""
 
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
@@ -108,8 +108,9 @@ class AutomaticTask(BaseModel):
     weight: Annotated[float, Field(ge=0)] = Field(default=1.0, description="How much its loss counts.")
 
 
+@cache
 def document_model() -> type[BaseModel]:
-    """The whole spec as one strict model, made from the parts that are there now."""
+    """The whole spec as one strict model, made once from the parts of this installation."""
     modality: Any = _one_of([*MODALITIES.options().values(), AutomaticModality])
     task: Any = _one_of([*TASKS.options().values(), AutomaticTask])
     shape, training = _model_section(), _train_section()
