@@ -58,7 +58,7 @@ def test_a_frozen_net_reads_each_text_once_and_is_not_saved(folder: Path) -> Non
     assert isinstance(backbone, Frozen)
     backbone.known.clear()
     wanted = net(values.data).values
-    assert len(backbone.known) == values.count
+    assert len(backbone.known) == int((values.data["codes"] >= 0).any(dim=2).sum())
     backbone.look = None  # every vector is remembered, so none is made again
     assert torch.equal(net(values.data).values, wanted)
     del backbone.look
