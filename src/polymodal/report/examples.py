@@ -19,7 +19,7 @@ from polymodal.run import Run
 
 __all__ = ["Example", "collect"]
 
-RIGHT, WRONG = 3, 5
+RIGHT, WRONG = 3, 6
 TEXT, THUMBNAIL = 280, 112  # characters of a text, pixels of the longer side of a picture
 
 

@@ -61,7 +61,7 @@ def number(value: float | None) -> str:
         return f"{value:,.{max(0, 2 - int(math.log10(size)))}f}".replace(",", "\u202f").replace("-", "−")
     if 1e-12 < size < 0.0005:
         return f"{value:.1e}".replace("e-0", "e-").replace("-", "−")
-    return f"{value:.3f}".replace("-", "−")
+    return f"{value if size >= 0.0005 else 0:.3f}".replace("-", "−")
 
 
 def mark(value: float) -> str:

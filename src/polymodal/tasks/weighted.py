@@ -87,8 +87,8 @@ def correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray
     a = a - (weights * a).sum(1, keepdims=True) / total
     b = b - (weights * b).sum(1, keepdims=True) / total
     of_a, of_b = (weights * a * a).sum(1), (weights * b * b).sum(1)
-    varies = (of_a > least[0]) & (of_b > least[1])
-    return np.where(varies, np.clip((weights * a * b).sum(1) / np.sqrt(of_a * of_b), -1, 1), np.nan)
+    spread = np.where((of_a > least[0]) & (of_b > least[1]), np.sqrt(of_a * of_b), np.nan)
+    return np.clip((weights * a * b).sum(1) / spread, -1, 1)
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -1,0 +1,92 @@
+"""The plain floors learn what there is to learn, for every kind of task, and nothing from the test rows."""
+
+import numpy as np
+import pytest
+
+from polymodal.data.plain import Plain, plain_numbers, plain_text
+from polymodal.evaluation.baselines import Baseline, Question, baselines
+from polymodal.evaluation.design import Design
+from polymodal.tasks.metrics import measure
+
+ROWS = 240
+TRAIN, TEST = np.arange(180), np.arange(180, ROWS)
+
+
+def posed(kind: str) -> tuple[Question, list[Plain]]:
+    """A question whose answer follows from a number and a word."""
+    generator = np.random.default_rng(0)
+    number = generator.normal(size=ROWS)
+    word = generator.integers(0, 2, ROWS)
+    texts = [("warm" if w else "cold") + " coat" for w in word]
+    signal = number + 2 * word
+    place = np.digitize(signal, [0.3, 1.7])
+    classes = ["low", "middle", "high"]
+    truth: dict[str, np.ndarray] = {
+        "classes": np.array(classes, object)[place],
+        "ordered": np.array(classes, object)[place],
+        "labels": np.stack([signal > 1, word > 0, number > 9], axis=1),
+        "numbers": 1000 + 10 * signal,
+    }
+    names = () if kind == "numbers" else classes
+    known = truth[kind]
+    question = Question(kind, names, TRAIN, known[TRAIN], TEST, known[TEST])
+    return question, [plain_numbers(number), *plain_text(texts)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "trivial", "least"),
+    [("classes", "auroc", 0.5, 0.9), ("ordered", "qwk", 0.0, 0.7), ("labels", "macro_f1", 0.4, 0.5),
+     ("numbers", "r2", 0.0, 0.9)],
+)  # fmt: skip
+def test_both_beat_the_commonest_answer(kind: str, metric: str, trivial: float, least: float) -> None:
+    question, blocks = posed(kind)
+    found = baselines(question, blocks)
+    figures = {name: measure(made.answers)[metric][0] for name, made in found.items()}
+    assert figures["trivial"] <= trivial + 1e-9
+    assert figures["linear"] > least
+    assert figures["boosting"] > least
+
+
+def answered(made: dict[str, Baseline]) -> list[np.ndarray]:
+    return [part.answers.prediction for part in made.values()]
+
+
+@pytest.mark.parametrize("kind", ["classes", "ordered", "labels", "numbers"])
+def test_the_truth_of_test_rows_is_not_looked_at(kind: str) -> None:
+    question, blocks = posed(kind)
+    other = Question(kind, question.classes, TRAIN, question.train_truth, TEST, question.test_truth[::-1])
+    for one, two in zip(answered(baselines(question, blocks)), answered(baselines(other, blocks)), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_probabilities_sum_to_one_and_unseen_classes_stay_at_zero() -> None:
+    question, blocks = posed("classes")
+    wide = Question("classes", [*question.classes, "never"], TRAIN, question.train_truth, TEST, question.test_truth)
+    for made in baselines(wide, blocks).values():
+        assert made.answers.probabilities is not None
+        np.testing.assert_allclose(made.answers.probabilities.sum(1), 1)
+        assert not made.answers.probabilities[:, 3].any()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4, 7])
+@pytest.mark.parametrize("kind", ["classes", "numbers", "labels"])
+def test_few_training_rows_do_not_stop_it(rows: int, kind: str) -> None:
+    question, blocks = posed(kind)
+    few = Question(kind, question.classes, TRAIN[:rows], question.train_truth[:rows], TEST, question.test_truth)
+    for made in baselines(few, blocks).values():
+        assert len(made.answers.prediction) == len(TEST)
+
+
+def test_groups_stay_together_when_the_penalty_is_chosen() -> None:
+    question, blocks = posed("classes")
+    grouped = Question(
+        "classes", question.classes, TRAIN, question.train_truth, TEST, question.test_truth, np.arange(180) // 20
+    )
+    assert measure(baselines(grouped, blocks)["linear"].answers)["auroc"][0] > 0.9
+
+
+def test_one_design_serves_many_tasks() -> None:
+    question, blocks = posed("classes")
+    design = Design(blocks, TRAIN)
+    for one, two in zip(answered(baselines(question, design)), answered(baselines(question, blocks)), strict=True):
+        np.testing.assert_array_equal(one, two)

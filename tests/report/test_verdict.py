@@ -1,0 +1,122 @@
+"""The three answers follow from the figures, and from nothing else."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polymodal.report.facts import Facts, TaskFacts
+from polymodal.report.verdict import better, next_steps, standing, trusted
+
+QUIET = {"data": {"group": "site"}}
+
+
+def task(name: str = "ill", interval: tuple[float, float] | None = (0.01, 0.05), **entry: Any) -> TaskFacts:
+    """A task with 1,000 test rows and a plain model beside it."""
+    gap = {"metric": "auroc", "difference": 0.03, "baseline": "linear", "interval": interval}
+    told: dict[str, Any] = {
+        "type": "binary", "n": 1000, "headline": "auroc", "higher_is_better": True, "classes": ["no", "yes"],
+        "metrics": {"auroc": 0.9, "ece": 0.01}, "intervals": {"auroc": [0.88, 0.92], "ece": [0.0, 0.02]},
+        "baselines": {"linear": {"metrics": {"auroc": 0.87}}}, "versus_plain": gap if interval else None,
+    }  # fmt: skip
+    nothing = np.empty(0, dtype=object)
+    return TaskFacts(name, "classes", told | entry, nothing, nothing, nothing, None, ())
+
+
+def facts(*tasks: TaskFacts, **parts: Any) -> Facts:
+    rows = {"rows": {"train": 800, "validation": 100, "test": 1000}}
+    return Facts("run", rows, tasks, **({"spec": QUIET} | parts))
+
+
+@pytest.mark.parametrize(
+    ("interval", "word"),
+    [((0.01, 0.05), "better"), ((-0.01, 0.05), "even"), ((-0.05, -0.01), "worse"), (None, "unknown")],
+)
+def test_standing_is_read_off_the_interval(interval: tuple[float, float] | None, word: str) -> None:
+    assert standing(task(interval=interval)) == word
+
+
+def test_better_everywhere_is_a_plain_yes() -> None:
+    answer = better(facts(task("a"), task("b"), task("c")))
+    assert (answer.mood, answer.sentence) == ("good", "Yes, on all 3 tasks.")
+
+
+def test_worse_somewhere_is_said_first() -> None:
+    answer = better(facts(task("a"), task("b", (-0.05, -0.01))))
+    assert (answer.mood, answer.sentence) == ("bad", "No: worse on b.")
+
+
+def test_no_evidence_is_not_called_better() -> None:
+    assert better(facts(task("a", (-0.01, 0.05)))).sentence == "No evidence that it is."
+    assert better(facts(task("a"), task("b", (-0.1, 0.1)))).mood == "unsure"
+
+
+def test_without_plain_models_nothing_is_claimed() -> None:
+    assert better(facts(task(interval=None))).mood == "unsure"
+
+
+def test_figures_stand_in_the_reasons() -> None:
+    (reason,) = better(facts(task())).reasons
+    assert "0.900" in reason
+    assert "0.870 for the linear model" in reason
+    assert "0.010 to 0.050" in reason
+
+
+def test_nothing_against_it_is_trusted() -> None:
+    assert trusted(facts(task())).mood == "good"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"spec": {}}, "split one by one"),
+        ({"findings": [{"code": "few", "severity": "warning", "where": "x", "message": "has 4 rows"}]}, "has 4 rows"),
+        ({"refusals": [{"row": row} for row in range(300)]}, "could not be read"),
+    ],
+)
+def test_doubts_are_named(changed: dict[str, Any], words: str) -> None:
+    answer = trusted(facts(task(), **changed))
+    assert answer.mood == "unsure"
+    assert words in answer.reasons[0]
+
+
+def test_an_accepted_leak_is_never_trusted() -> None:
+    finding = {"code": "group-on-both-sides", "severity": "error"}
+    answer = trusted(facts(task(), findings=[finding]))
+    assert answer.mood == "bad"
+    assert "group-on-both-sides" in answer.sentence
+
+
+def test_few_rows_wide_intervals_and_bad_probabilities_are_doubts() -> None:
+    poor = task(
+        n=40, metrics={"auroc": 0.8, "ece": 0.2}, intervals={"auroc": [0.6, 0.95], "ece": [0.1, 0.3]},
+    )  # fmt: skip
+    assert len(trusted(facts(poor)).reasons) >= 3
+    assert "three reservations" in trusted(facts(poor)).sentence
+
+
+def test_a_sound_run_needs_nothing() -> None:
+    assert next_steps(facts(task())).sentence.startswith("Use it")
+
+
+def test_a_useless_modality_is_named_only_if_no_task_needs_it() -> None:
+    idle, needed = ({"adds": {"difference": d, "interval": [d - 0.01, d + 0.01]}} for d in (0.0, 0.2))
+    assert "“scan” adds nothing" in next_steps(facts(task(dark={"scan": idle}))).reasons[0]
+    assert next_steps(facts(task(dark={"scan": idle}), task("b", dark={"scan": needed}))).mood == "good"
+
+
+def test_a_plain_model_is_advised_where_it_is_better() -> None:
+    assert next_steps(facts(task(interval=(-0.05, -0.01)))).reasons[0].startswith("For ill, use the linear model")
+
+
+def test_the_weakest_class_is_named_with_what_it_is_taken_for() -> None:
+    truth = np.array(["yes"] * 20 + ["no"] * 80, object)
+    said = np.array(["no"] * 100, object)
+    base = task()
+    weak = TaskFacts("ill", "classes", base.entry, np.arange(100), truth, said, None, ())
+    assert "“yes” of ill: only 0 % of its 20 rows" in next_steps(facts(weak)).reasons[0]
+
+
+def test_a_run_that_was_still_learning_is_told_to_go_on() -> None:
+    events = [{"event": "epoch", "epoch": epoch, "best": True} for epoch in range(1, 6)]
+    assert "Train longer" in next_steps(facts(task(), events=events)).reasons[0]

@@ -1,0 +1,49 @@
+"""Numbers and names read as a person would write them."""
+
+import pytest
+
+from polymodal.report.wording import count, counted, gain, heading, joined, label, number, percent, span
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.98765, "0.988"), (-0.25, "−0.250"), (12.345, "12.3"), (1234.5, "1\u202f234"), (0, "0.000"),
+        (1e-16, "0.000"), (4e-5, "4.0e−5"), (None, "–"), (float("nan"), "–"), (-1e-15, "0.000"),
+    ],
+)  # fmt: skip
+def test_numbers(value: float | None, words: str) -> None:
+    assert number(value) == words
+
+
+def test_differences_carry_their_sign() -> None:
+    assert (gain(0.1), gain(-0.1), gain(0.0)) == ("+0.100", "−0.100", "+0.000")
+
+
+def test_an_end_near_nought_is_nought_beside_a_visible_one() -> None:
+    assert span([-0.02, 4e-5]) == "−0.020 to 0.000"
+    assert span(None) == "no interval"
+
+
+def test_shares_never_hide_the_last_row() -> None:
+    assert [percent(share) for share in (0, 0.001, 0.5, 0.9999, 1)] == ["0 %", "< 1 %", "50 %", "> 99 %", "100 %"]
+
+
+def test_counts_agree_with_their_nouns() -> None:
+    assert counted(1, "row") == "1 row"
+    assert counted(2301, "class", "classes") == "2\u202f301 classes"
+    assert count(999) == "999"
+
+
+def test_lists_are_written_out() -> None:
+    assert [joined(names) for names in (["a"], ["a", "b"], ["a", "b", "c"], [])] == [
+        "a",
+        "a and b",
+        "a, b and c",
+        "none",
+    ]
+
+
+def test_an_unknown_metric_still_has_a_name() -> None:
+    assert label("recall_at_5") == "recall at 5"
+    assert heading(label("mae")) == "Mean absolute error"
