@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from polymodal.data.plain import Plain, plain_numbers, plain_text
-from polymodal.evaluation.baselines import Baseline, Question, baselines
+from polymodal.evaluation.baselines import Baseline, Question, fit_baselines
 from polymodal.evaluation.design import Design
 from polymodal.tasks.metrics import measure
 
@@ -40,7 +40,7 @@ def posed(kind: str) -> tuple[Question, list[Plain]]:
 )  # fmt: skip
 def test_both_beat_the_commonest_answer(kind: str, metric: str, trivial: float, least: float) -> None:
     question, blocks = posed(kind)
-    found = baselines(question, blocks)
+    found = fit_baselines(question, blocks)
     figures = {name: measure(made.answers)[metric][0] for name, made in found.items()}
     assert figures["trivial"] <= trivial + 1e-9
     assert figures["linear"] > least
@@ -55,14 +55,14 @@ def answered(made: dict[str, Baseline]) -> list[np.ndarray]:
 def test_the_truth_of_test_rows_is_not_looked_at(kind: str) -> None:
     question, blocks = posed(kind)
     other = Question(kind, question.classes, TRAIN, question.train_truth, TEST, question.test_truth[::-1])
-    for one, two in zip(answered(baselines(question, blocks)), answered(baselines(other, blocks)), strict=True):
+    for one, two in zip(answered(fit_baselines(question, blocks)), answered(fit_baselines(other, blocks)), strict=True):
         np.testing.assert_array_equal(one, two)
 
 
 def test_probabilities_sum_to_one_and_unseen_classes_stay_at_zero() -> None:
     question, blocks = posed("classes")
     wide = Question("classes", [*question.classes, "never"], TRAIN, question.train_truth, TEST, question.test_truth)
-    for made in baselines(wide, blocks).values():
+    for made in fit_baselines(wide, blocks).values():
         assert made.answers.probabilities is not None
         np.testing.assert_allclose(made.answers.probabilities.sum(1), 1)
         assert not made.answers.probabilities[:, 3].any()
@@ -73,7 +73,7 @@ def test_probabilities_sum_to_one_and_unseen_classes_stay_at_zero() -> None:
 def test_few_training_rows_do_not_stop_it(rows: int, kind: str) -> None:
     question, blocks = posed(kind)
     few = Question(kind, question.classes, TRAIN[:rows], question.train_truth[:rows], TEST, question.test_truth)
-    for made in baselines(few, blocks).values():
+    for made in fit_baselines(few, blocks).values():
         assert len(made.answers.prediction) == len(TEST)
 
 
@@ -82,11 +82,13 @@ def test_groups_stay_together_when_the_penalty_is_chosen() -> None:
     grouped = Question(
         "classes", question.classes, TRAIN, question.train_truth, TEST, question.test_truth, np.arange(180) // 20
     )
-    assert measure(baselines(grouped, blocks)["linear"].answers)["auroc"][0] > 0.9
+    assert measure(fit_baselines(grouped, blocks)["linear"].answers)["auroc"][0] > 0.9
 
 
 def test_one_design_serves_many_tasks() -> None:
     question, blocks = posed("classes")
     design = Design(blocks, TRAIN)
-    for one, two in zip(answered(baselines(question, design)), answered(baselines(question, blocks)), strict=True):
+    for one, two in zip(
+        answered(fit_baselines(question, design)), answered(fit_baselines(question, blocks)), strict=True
+    ):
         np.testing.assert_array_equal(one, two)

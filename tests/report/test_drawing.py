@@ -1,6 +1,6 @@
 """Drawings are whole, named for screen readers, and cannot be broken by the words in them."""
 
-from xml.etree import ElementTree
+import xml.etree.ElementTree as ET
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_a_drawing_has_a_name_and_a_description() -> None:
     drawing.text(1, 2, "<script>alert(1)</script>")
     drawing.upright(1, 2, "a < b")
     drawing.box((0, 0), (-5, 3), "bar")
-    root = ElementTree.fromstring(str(drawing.markup()))
+    root = ET.fromstring(str(drawing.markup()))
     assert root.get("role") == "img"
     named = {child.get("id"): child.text for child in root if child.get("id")}
     assert [named[name] for name in root.get("aria-labelledby", "").split()] == ["<Title>", 'what "it" shows & means']

@@ -1,7 +1,7 @@
 """How good a model is, how sure that is, and what it would be without us or without one of its senses.
 
 Everything here takes predictions and truths (`Answers`), or a function that predicts, and returns tables; nothing here
-trains our own models. `baselines` makes the plain floors, `bootstrap` says what chance alone could have done,
+trains our own models. `fit_baselines` makes the plain floors, `bootstrap` says what chance alone could have done,
 `alone_and_dark` asks the same model with one modality and with one missing, and `missing_map` counts what is missing
 where. `judge_run` does all of it for a finished run.
 
@@ -12,7 +12,7 @@ where. `judge_run` does all of it for a finished run.
 (1.0, 1.0)
 """
 
-from polymodal.evaluation.baselines import Baseline, Question, baselines
+from polymodal.evaluation.baselines import Baseline, Question, fit_baselines
 from polymodal.evaluation.design import Design
 from polymodal.evaluation.missing import MissingMap, missing_map
 from polymodal.evaluation.runs import judge_run
@@ -28,8 +28,8 @@ __all__ = [
     "Question",
     "Subsets",
     "alone_and_dark",
-    "baselines",
     "bootstrap",
+    "fit_baselines",
     "intervals",
     "judge_run",
     "missing_map",

@@ -21,7 +21,7 @@ from polymodal.data.plain import Plain
 from polymodal.evaluation.design import Design
 from polymodal.tasks.metrics import SMALLEST, AnswerKind, Answers
 
-__all__ = ["Baseline", "Question", "baselines", "boosting", "linear", "trivial"]
+__all__ = ["Baseline", "Question", "boosting", "fit_baselines", "linear", "trivial"]
 
 STRENGTHS = (0.1, 0.5, 2.0, 10.0, 50.0, 250.0, 1000.0)
 """Inverse penalties that the linear model chooses from."""
@@ -79,7 +79,7 @@ class _Plain(Protocol):
     def predict(self, features: Any) -> np.ndarray: ...
 
 
-def baselines(question: Question, blocks: Sequence[Plain] | Design, *, seed: int = 0) -> dict[str, Baseline]:
+def fit_baselines(question: Question, blocks: Sequence[Plain] | Design, *, seed: int = 0) -> dict[str, Baseline]:
     """The three floors of one task: "trivial", "linear", "boosting".
 
     A design that was fitted on the training rows can serve all tasks of a run; blocks are fitted here.

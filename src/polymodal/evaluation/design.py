@@ -17,7 +17,8 @@ from polymodal.data.plain import Plain
 __all__ = ["Design"]
 
 TEXT_AXES = 32
-PIXEL_AXES = 64
+PIXEL_AXES = 64  # for the linear model; trees, which look at one axis at a time, get the first TREE_AXES
+TREE_AXES = 24
 MOST_WORDS = 2**15  # of each block, those that occur in most training rows
 MOST_CODES = 250  # scikit-learn's boosted trees take at most 255 categories
 
@@ -53,7 +54,7 @@ class Design:
         """(rows, features) for trees, NaN where absent, and which of the columns are categories."""
         numbers = [block.values for block in self.blocks if block.kind == "numbers"]
         codes = [self._codes(block) for block in self.blocks if block.kind == "categories"]
-        parts = [*codes, *numbers, self._texts, self._pictured]
+        parts = [*codes, *numbers, self._texts, self._pictured[:, :TREE_AXES]]
         made = np.hstack([np.asarray(part, dtype=np.float64) for part in parts])
         return made, [at < sum(part.shape[1] for part in codes) for at in range(made.shape[1])]
 

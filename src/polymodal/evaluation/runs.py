@@ -8,7 +8,7 @@ import numpy as np
 from polymodal.core import Batch
 from polymodal.data.base import Rows
 from polymodal.data.plain import Plain
-from polymodal.evaluation.baselines import Baseline, Question, baselines
+from polymodal.evaluation.baselines import Baseline, Question, fit_baselines
 from polymodal.evaluation.design import Design
 from polymodal.evaluation.missing import group_sizes, missing_map
 from polymodal.evaluation.subsets import Subsets, alone_and_dark
@@ -143,5 +143,5 @@ def _floors(fitted: Fitted, groups: np.ndarray | None, seed: int) -> dict[str, d
             _truth(fitted, name, rows[test]),
             None if groups is None else groups[rows[train]],
         )
-        found[name] = baselines(question, design, seed=seed)
+        found[name] = fit_baselines(question, design, seed=seed)
     return found

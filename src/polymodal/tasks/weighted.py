@@ -62,9 +62,9 @@ def ranking(held: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[n
     """
     order = np.argsort(-score, kind="stable")
     starts = _starts(score[order])
-    columns = weights.T  # rows of this are contiguous where a bootstrap made the weights
-    positive = _within(columns[order] * held[order, None], starts)
-    negative = _within(columns[order], starts) - positive
+    ordered = weights.T[order]  # its rows are contiguous where a bootstrap made the weights
+    positive = _within(ordered * held[order, None], starts)
+    negative = _within(ordered, starts) - positive
     above, hits = np.cumsum(negative, axis=0), np.cumsum(positive, axis=0)
     area = 1 - (positive * (above - negative / 2)).sum(0) / (hits[-1] * above[-1])
     precision = hits / np.maximum(hits + above, 1e-300)
