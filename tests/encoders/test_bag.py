@@ -8,15 +8,15 @@ GRAMS = torch.tensor([[0, 2, -1], [1, -1, -1], [-1, -1, -1]])
 WEIGHTS = torch.tensor([[0.5, 2.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
 
 
-def bag(layers: int = 1) -> Bag:
+def bag() -> Bag:
     torch.manual_seed(0)
-    return Bag(torch.randn(3, 2), torch.randn(2), width=8, layers=layers).eval()
+    return Bag(torch.randn(3, 2), torch.randn(2), width=8, pace=0.5)
 
 
-def test_without_blocks_it_is_linear_in_the_weights() -> None:
-    net = bag(layers=0)
+def test_it_is_linear_in_the_weights() -> None:
+    net = bag()
     dense = torch.zeros(3, 3).scatter_add(1, GRAMS.clamp(min=0), WEIGHTS * (GRAMS >= 0))
-    wanted = dense @ net.table + net.view(dense @ net.basis - net.centre)
+    wanted = 0.5 * dense @ net.table + net.view(dense @ net.basis - net.centre)
     torch.testing.assert_close(net(GRAMS, WEIGHTS).values[:, 0], wanted)
 
 

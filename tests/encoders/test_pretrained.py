@@ -53,7 +53,7 @@ def test_a_frozen_net_reads_each_text_once_and_is_not_saved(folder: Path) -> Non
     table = text.example(12, 0)
     text.reader.fit(table, np.arange(12))
     values, _ = text.reader.collate(text.reader.read(table), np.arange(12))
-    net = text.build_encoder(8)
+    net = text.build_encoder(8).eval()
     backbone = net.net.backbone
     assert isinstance(backbone, Frozen)
     backbone.known.clear()

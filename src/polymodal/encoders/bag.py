@@ -5,7 +5,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from polymodal.core import Tokens
-from polymodal.encoders.mlp import ResidualBlock
 
 __all__ = ["Bag"]
 
@@ -16,21 +15,22 @@ class Bag(nn.Module):
     With a linear head this holds logistic regression on the same weights as a special case. The main directions
     (`basis` (features, rank), fixed) are there because Adam makes equal steps for rare and frequent features, where
     ridge-like models lean on the frequent ones: in few dense coordinates it learns from 100 rows what the linear model
-    does, while the table of vectors takes over as rows grow. `centre` (rank,) is the mean view of the training bags.
+    does. The table of vectors takes over as rows grow: `pace` scales it, and with it the steps it makes. `centre`
+    (rank,) is the mean view of the training bags.
     """
 
     basis: Tensor
     centre: Tensor
 
-    def __init__(self, basis: Tensor, centre: Tensor, width: int, layers: int = 1, dropout: float = 0.1) -> None:
+    def __init__(self, basis: Tensor, centre: Tensor, width: int, pace: float = 1.0) -> None:
         super().__init__()
         self.register_buffer("basis", basis.clone())
         self.register_buffer("centre", centre.clone())
+        self.pace = pace
         features, rank = basis.shape
         # Small, so that a word never met in training adds next to nothing.
-        self.table = nn.Parameter(torch.randn(max(features, 1), width) * 0.01)
+        self.table = nn.Parameter(torch.randn(features, width) * 0.01)
         self.view = nn.Linear(rank, width)
-        self.blocks = nn.Sequential(*(ResidualBlock(width, dropout=dropout) for _ in range(layers)))
 
     def forward(self, features: Tensor, weights: Tensor) -> Tokens:
         """Features (n, most) int64, -1 where there is none, and their weights (n, most) → Tokens (n, 1, width)."""
@@ -39,5 +39,5 @@ class Bag(nn.Module):
         found, amount = features[real], weights[real].to(self.table.dtype)
         summed = F.embedding_bag(found, self.table, starts, mode="sum", per_sample_weights=amount)
         seen = F.embedding_bag(found, self.basis, starts, mode="sum", per_sample_weights=amount)
-        values: Tensor = self.blocks(summed + self.view(seen - self.centre))
+        values = self.pace * summed + self.view(seen - self.centre)
         return Tokens(values.unsqueeze(1), torch.ones(len(values), 1, dtype=torch.bool, device=values.device))

