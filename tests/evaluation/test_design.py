@@ -68,6 +68,7 @@ def test_an_empty_column_and_an_unseen_category_are_borne() -> None:
 
 
 def test_no_features_at_all_leave_a_column_of_nothing() -> None:
-    design = Design([Plain("counts", sparse.csr_matrix((80, 10)))], TRAIN)
-    assert not dense(design.linear).any()
-    assert design.table[0].shape == (80, 0)
+    for block in (Plain("counts", sparse.csr_matrix((80, 10))), plain_numbers(np.zeros((80, 0)))):
+        design = Design([block], TRAIN)
+        assert not dense(design.linear).any()
+        assert design.table[0].shape == (80, 0)

@@ -1,5 +1,6 @@
 """What a plain scikit-learn model is given: features that nothing was fitted for. Baselines fit the rest themselves."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -33,21 +34,21 @@ class Plain:
 def plain_numbers(values: np.ndarray) -> Plain:
     """Numbers as they stand, (rows,) or (rows, features); infinities count as absent."""
     table = np.asarray(values, dtype=np.float64)
-    table = table.reshape(len(table), -1)
+    table = table.reshape(len(table), math.prod(table.shape[1:]))
     return Plain("numbers", np.where(np.isfinite(table), table, np.nan))
 
 
 def plain_categories(values: np.ndarray) -> Plain:
     """Categories as codes, (rows,) or (rows, features); whatever is below zero counts as absent."""
     table = np.asarray(values, dtype=np.int64)
-    return Plain("categories", np.maximum(table.reshape(len(table), -1), -1))
+    return Plain("categories", np.maximum(table.reshape(len(table), math.prod(table.shape[1:])), -1))
 
 
 def plain_text(texts: Sequence[str | None], words: int = 2**18, characters: int = 2**18) -> list[Plain]:
     """Counts of words and pairs of words, and of the 3 to 5 letters inside words, hashed and so without a vocabulary.
 
-    Absent texts (None or "") give empty rows. Of a long text only the first 2,000 characters are cut into letters, which
-    bounds the work. Words and letters are blocks of their own, so that a baseline may weigh each by its inverse document
+    Absent texts (None or "") give empty rows. Of a long text only the first 2,000 characters are cut into letters, to
+    bound the work. Words and letters are blocks of their own, so that a baseline may weigh each by its own document
     frequency. Single letters and digits count as words: "C" and "4" can be names.
     """
     known = ["" if text is None else str(text) for text in texts]

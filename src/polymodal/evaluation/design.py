@@ -32,10 +32,11 @@ class Design:
     """
 
     def __init__(self, blocks: Sequence[Plain], train: np.ndarray, seed: int = 0) -> None:
-        self.blocks, self.train, self.seed = list(blocks), np.asarray(train), seed
+        self.blocks = [block for block in blocks if block.values.shape[1]]
+        self.rows, self.train, self.seed = len(blocks[0]), np.asarray(train), seed
 
     def __len__(self) -> int:
-        return len(self.blocks[0])
+        return self.rows
 
     @cached_property
     def linear(self) -> sparse.csr_matrix | np.ndarray:
@@ -54,7 +55,8 @@ class Design:
         """(rows, features) for trees, NaN where absent, and which of the columns are categories."""
         numbers = [block.values for block in self.blocks if block.kind == "numbers"]
         codes = [self._codes(block) for block in self.blocks if block.kind == "categories"]
-        parts = [*codes, *numbers, self._texts, self._pictured[:, :TREE_AXES]]
+        nothing = np.zeros((len(self), 0))
+        parts = [nothing, *codes, *numbers, self._texts, self._pictured[:, :TREE_AXES]]
         made = np.hstack([np.asarray(part, dtype=np.float64) for part in parts])
         return made, [at < sum(part.shape[1] for part in codes) for at in range(made.shape[1])]
 

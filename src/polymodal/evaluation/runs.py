@@ -37,7 +37,7 @@ def judge_run(run: Run, *, seed: int = 0) -> dict[str, Any]:
     subsets = alone_and_dark(list(fitted.model.modalities), lambda kept: _asked(fitted, rows, kept))
     labelled = _labelled(fitted, rows)
     for name, task in told["tasks"].items():
-        if task["n"] == 0:
+        if name not in found:
             continue
         blocks = None if groups is None else groups[rows][labelled[name]]
         better = bool(task["higher_is_better"])
@@ -125,14 +125,14 @@ def _floors(fitted: Fitted, groups: np.ndarray | None, seed: int) -> dict[str, d
     split = fitted.split
     taught = np.concatenate([split.train, split.validation])
     rows = np.concatenate([taught, split.test])
-    blocks: list[Plain] = []
+    blocks = [Plain("numbers", np.zeros((len(rows), 0)))]  # so that a modality may have nothing plain to give
     for reader, cells in fitted.samples.inputs.values():
         blocks += reader.plain(cells, rows)
     design, found = Design(blocks, np.arange(len(taught)), seed), {}
     for name, task in fitted.model.tasks.items():
         known = _labelled(fitted, rows)[name]
         train, test = np.flatnonzero(known[: len(taught)]), len(taught) + np.flatnonzero(known[len(taught) :])
-        if len(test) == 0:
+        if len(test) == 0 or len(train) == 0:
             continue
         question = Question(
             task.answers,
