@@ -40,6 +40,6 @@ def test_it_reads_in_order_and_from_both_ends() -> None:
         assert not torch.allclose(net(Tokens(changed, mask)).values[:, seen], before[:, seen], atol=1e-6)
 
 
-def test_an_odd_width_is_refused() -> None:
-    with pytest.raises(ValueError, match="even, found 7"):
-        Recurrent(7)
+def test_a_width_may_be_odd() -> None:
+    tokens = Tokens(torch.randn(2, 3, 7), torch.ones(2, 3, dtype=torch.bool))
+    assert Recurrent(7)(tokens).values.shape == (2, 3, 7)

@@ -78,6 +78,10 @@ def test_any_length_and_no_randomness_outside_training() -> None:
         assert torch.equal(net(tokens).values, net(tokens).values)
 
 
+def test_a_width_may_be_odd() -> None:
+    assert Transformer(7, heads=1)(tokens_of(torch.randn(2, 3, 7), 3)).values.shape == (2, 3, 7)
+
+
 def test_width_must_divide_by_heads() -> None:
     with pytest.raises(ValueError, match="width 10 and 4 heads"):
         Transformer(10, heads=4)

@@ -70,6 +70,7 @@ def test_auto_says_what_it_chose_and_why() -> None:
     assert kind == "bag"
     assert "texts" in reason
     assert Text(["text"], "recurrent").chosen()[0] == "recurrent"
+    assert Text(["text"], model="some-package").chosen()[0] == "pretrained"
 
 
 def test_a_function_may_build_the_encoder() -> None:

@@ -13,16 +13,14 @@ __all__ = ["Recurrent"]
 class Recurrent(nn.Module):
     """Reads the real tokens of each row in order, from both ends (GRU: Cho et al. 2014, eq. 5 to 8).
 
-    (rows, tokens, width) → the same shape; `width` must be even, as each direction makes one half. Masked tokens are
-    stepped over wherever they stand, so padding changes nothing. The reading is added to the tokens themselves.
+    (rows, tokens, width) → the same shape; each direction makes one half. Masked tokens are stepped over wherever they
+    stand, so padding changes nothing. The reading is added to the tokens themselves.
     """
 
     def __init__(self, width: int, layers: int = 1, dropout: float = 0.1) -> None:
         super().__init__()
-        if width % 2:
-            raise ValueError(f"width must be even, found {width}")
         between = dropout if layers > 1 else 0.0
-        self.cell = nn.GRU(width, width // 2, layers, batch_first=True, bidirectional=True, dropout=between)
+        self.cell = nn.GRU(width, -(-width // 2), layers, batch_first=True, bidirectional=True, dropout=between)
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 
@@ -39,4 +37,4 @@ class Recurrent(nn.Module):
         """States (rows, tokens, width) of the first `lengths` (rows,) tokens; zero beyond them."""
         packed = pack_padded_sequence(values, lengths.cpu(), batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.cell(packed)[0], batch_first=True, total_length=values.shape[1])
-        return states
+        return states[..., : values.shape[-1]]

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from polymodal.core import Tokens
@@ -116,12 +117,17 @@ class Transformer(nn.Module):
         """The same tokens, each changed by the others of its row."""
         values = keep(tokens.values, tokens.mask)
         if self.place and tokens.positions is not None:
-            values = values + sine_cosine(tokens.positions.to(values.dtype), self.width)
+            values = values + self.places(tokens.positions.to(values.dtype))
         length = values.shape[1]
         order = torch.ones(length, length, dtype=torch.bool, device=values.device).tril() if self.causal else None
         for block in self.blocks:
             values = block(values, tokens.mask, order)
         return Tokens(keep(self.norm(values), tokens.mask), tokens.mask, tokens.positions)
+
+    def places(self, positions: Tensor) -> Tensor:
+        """Positions (rows, tokens, axes) as (rows, tokens, width); what does not divide among the axes stays zero."""
+        left = self.width % (2 * positions.shape[-1])
+        return F.pad(sine_cosine(positions, self.width - left), (0, left))
 
 
 class Pool(nn.Module):

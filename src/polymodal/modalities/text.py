@@ -1,11 +1,12 @@
 """Texts: titles, notes, reviews, reports; of any length and in any script."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import Field
 from torch import Generator, Tensor, nn
 
 from polymodal.core import Tokens, UsageProblem
@@ -34,27 +35,28 @@ class Text(Modality):
 
     `encoder` is "bag" (words, word pairs and letter groups, weighted), "transformer" or "recurrent" (on word pieces
     learned from the training rows), "pretrained" (the model in the folder or installed package `model`, frozen unless
-    `fine_tune`), "auto", or a function of the fitted reader and the width that gives a module from the part "codes"
-    (n, length) to Tokens. `vocabulary` is the number of n-grams (32,768) or pieces (4,096). `tokens` is "pooled" (one
-    for a text) or "all" (one for each piece, where pieces are read). `pool` says how a text becomes one token. Texts of
-    more than `longest` pieces are read in chunks. `drop` is the share of n-grams or pieces that a training step hides.
+    `fine_tune`), "auto" (pretrained where a `model` is named, else bag), or a function of the fitted reader and the
+    width that gives a module from the part "codes" (n, length) to Tokens. `vocabulary` is the number of n-grams
+    (32,768) or pieces (4,096). `tokens` is "pooled" (one for a text) or "all" (one for each piece, where pieces are
+    read). `pool` says how a text becomes one token. Texts of more than `longest` pieces are read in chunks. `drop` is
+    the share of n-grams or pieces that a training step hides.
     """
 
     reader: TextColumn
 
     def __init__(
         self,
-        columns: Sequence[str],
+        columns: Annotated[Sequence[str], Field(min_length=1)],
         encoder: Choice | Callable[[Any, int], nn.Module] = "auto",
         model: str | None = None,
         fine_tune: bool = False,
-        vocabulary: int | None = None,
-        layers: int = 2,
+        vocabulary: Annotated[int, Field(ge=1, le=2**22)] | None = None,
+        layers: Annotated[int, Field(ge=1, le=64)] = 2,
         tokens: Literal["pooled", "all"] = "pooled",
         pool: Literal["mean", "class", "attention"] = "mean",
-        longest: int = 256,
-        dropout: float = 0.1,
-        drop: float = 0.3,
+        longest: Annotated[int, Field(ge=8, le=2**16)] = 256,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        drop: Annotated[float, Field(ge=0, lt=1)] = 0.3,
     ) -> None:
         self.columns, self.encoder, self.model, self.fine_tune = list(columns), encoder, model, fine_tune
         self.vocabulary, self.layers, self.tokens, self.pool = vocabulary, layers, tokens, pool
@@ -83,6 +85,8 @@ class Text(Modality):
             return "custom", "a function builds it"
         if self.encoder != "auto":
             return self.encoder, "the spec asks for it"
+        if self.model is not None:
+            return "pretrained", "the spec names a model"
         return "bag", "without pretraining, n-grams learn more from 100 to 100,000 texts than nets that read in order"
 
     def build_encoder(self, width: int) -> nn.Module:
