@@ -1,6 +1,8 @@
 """The scikit-learn face: estimators that take a DataFrame of any columns, or a plain array. Wiring only."""
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -8,12 +10,19 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from polymodal.balancing import Balancer, Equal
 from polymodal.core import UsageProblem
 from polymodal.data.base import DataTable
 from polymodal.data.inference import propose
+from polymodal.data.kinds import parse_labels
 from polymodal.data.splits import SplitPlan, strata_of
 from polymodal.data.tables import from_frame
 from polymodal.fusion import Fusion, Late
@@ -42,6 +51,7 @@ class _Multimodal(BaseEstimator):
         epochs: int | None = None,
         batch_size: int | None = None,
         lr: float | None = None,
+        members: int | None = None,
         validation: float = 0.1,
         time_limit: float | None = None,
         random_state: int = 0,
@@ -53,6 +63,7 @@ class _Multimodal(BaseEstimator):
         self.epochs = epochs
         self.batch_size = batch_size
         self.lr = lr
+        self.members = members
         self.validation = validation
         self.time_limit = time_limit
         self.random_state = random_state
@@ -64,10 +75,14 @@ class _Multimodal(BaseEstimator):
         return tags
 
     def _more_settings(self) -> Settings:
-        given: dict[str, Any] = {"epochs": self.epochs, "batch_size": self.batch_size, "time_limit": self.time_limit}
-        rate = {} if self.lr is None else {"lr": self.lr}
-        seed = self.random_state if isinstance(self.random_state, int) else 0
-        return Settings(**given, **rate, seed=seed)
+        settings = Settings(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            members=self.members,
+            time_limit=self.time_limit,
+            seed=self.random_state if isinstance(self.random_state, int) else 0,
+        )
+        return settings if self.lr is None else replace(settings, lr=self.lr)
 
     def _frame(self, X: Any, fitting: bool) -> pd.DataFrame:
         """X as a DataFrame, checked in the way of scikit-learn."""
@@ -188,12 +203,13 @@ class MultimodalEstimator(_Multimodal):
         epochs: int | None = None,
         batch_size: int | None = None,
         lr: float | None = None,
+        members: int | None = None,
         validation: float = 0.1,
         time_limit: float | None = None,
         random_state: int = 0,
     ) -> None:
         super().__init__(
-            modalities, fusion, balancer, width, epochs, batch_size, lr, validation, time_limit, random_state
+            modalities, fusion, balancer, width, epochs, batch_size, lr, members, validation, time_limit, random_state
         )
         self.tasks = tasks
 
@@ -213,27 +229,50 @@ class MultimodalEstimator(_Multimodal):
             )
         tasks = {name: _copied(task) for name, task in self.tasks.items()} if self.tasks else _guessed(targets)
         self.fitted_ = self._fit(frame, targets, tasks, not isinstance(X, pd.DataFrame))
+        self.single_ = np.ndim(y) == 1
+        self.labels_ = {name: _spellings(targets[name]) for name in self.targets_}
         return self
 
-    def predict(self, X: Any) -> pd.DataFrame:
-        """A column of predictions for each target."""
+    def predict(self, X: Any) -> pd.DataFrame | np.ndarray:
+        """A column of predictions for each target, labels as they were given; (rows,) where y was one column."""
         decoded = self._decoded(X)
-        return pd.DataFrame({name: list(made.prediction) for name, made in decoded.items()})
+        columns = {name: self._spelt(name, made) for name, made in decoded.items()}
+        return np.asarray(columns[self.targets_[0]]) if self.single_ else pd.DataFrame(columns)
 
-    def predict_proba(self, X: Any) -> dict[str, pd.DataFrame]:
-        """For each target that has classes, a DataFrame (rows, classes) of probabilities."""
-        decoded = self._decoded(X)
-        return {
-            name: pd.DataFrame(made.probabilities, columns=list(made.classes))
-            for name, made in decoded.items()
-            if made.probabilities is not None
-        }
+    def _spelt(self, name: str, made: Decoded) -> Any:
+        if made.prediction.ndim == 2 or not len(made.classes):
+            return list(made.prediction)
+        return np.array([self.labels_[name].get(label, label) for label in made.prediction])
+
+    def predict_proba(self, X: Any) -> dict[str, pd.DataFrame] | np.ndarray:
+        """For each target that has classes, a DataFrame (rows, classes) of probabilities; where y was one column, an array.
+
+        Raises UsageProblem where no target has classes.
+        """
+        made = {name: part for name, part in self._decoded(X).items() if part.probabilities is not None}
+        if not made:
+            raise UsageProblem(
+                "no-classes",
+                where="predict_proba",
+                expected="a target that has classes",
+                found="numbers only",
+                remedy="call predict",
+            )
+        if self.single_:
+            return np.asarray(made[self.targets_[0]].probabilities)
+        return {name: pd.DataFrame(part.probabilities, columns=list(part.classes)) for name, part in made.items()}
 
 
 def _guessed(targets: pd.DataFrame) -> dict[str, Task]:
     proposed = propose(from_frame(targets, source="y"), list(map(str, targets.columns)))
     plain = {"data": {"table": "y"}, "modalities": {"any": {"type": "table", "columns": ["any"]}}}
     return Spec.from_dict(plain | {"tasks": proposed["tasks"]}).build().tasks
+
+
+def _spellings(target: pd.Series) -> dict[str, Any]:
+    """Each label as text → the value that stood for it."""
+    labels = parse_labels(target)
+    return {label: value for label, value in zip(labels, target, strict=True) if label is not None}
 
 
 def _targets(y: Any, rows: int) -> pd.DataFrame:
@@ -250,12 +289,12 @@ def _targets(y: Any, rows: int) -> pd.DataFrame:
 
 def _column(y: Any, rows: int, numeric: bool = False) -> np.ndarray:
     """y as one column, by scikit-learn's rules."""
-    from sklearn.utils.validation import _check_y, check_consistent_length, column_or_1d
-
     if y is None:
         raise ValueError("y is needed to fit: requires y to be passed, but the target y is None")
-    y = _check_y(y, y_numeric=True) if numeric else column_or_1d(y, warn=True)
+    y = column_or_1d(y, warn=True)
     check_consistent_length(np.empty(rows), y)
+    if numeric:
+        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
     return np.asarray(y)
 
 
@@ -271,6 +310,4 @@ def _dtype(X: Any) -> Any:
 
 def _copied(part: Any) -> Any:
     """A fresh part with the same options, so that fitting leaves the given one as it was."""
-    import copy
-
     return copy.deepcopy(part)

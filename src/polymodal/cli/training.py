@@ -52,9 +52,12 @@ def fit(
 
 def _fit(session: Session, spec: Any, out: Path, *, resume: bool) -> None:
     from polymodal import run
+    from polymodal.evaluation import judge_run
+    from polymodal.report import build_report
 
     with progress(session) as listener:
         summary = run.fit(spec, out, resume=resume, progress=listener)
-    report = out / "report.html"
-    told = f"run     {out}\nreport  {report}" if report.is_file() else f"run     {out}"
-    session.result(summary, f"{scores(summary)}\n\n{told}")
+    session.note("comparing with plain models, and with each modality alone and dark")
+    judge_run(run.open_run(out))
+    report = build_report(out)
+    session.result(summary, f"{scores(summary)}\n\nrun     {out}\nreport  {report}")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from polymodal.balancing.base import Balancer
 from polymodal.core import Batch
-from polymodal.core.seeding import derive, seeded, torch_generator
+from polymodal.core.seeding import reseed, seeded, torch_generator
 from polymodal.data.base import Rows
 from polymodal.data.samples import Samples
 from polymodal.model import Model
@@ -62,7 +62,7 @@ class Trainer:
         state, settings, model = self.state, self.settings, self.state.model
         number = state.counters.step
         generator = torch_generator(settings.seed, "perturb", number)
-        torch.manual_seed(derive(settings.seed, "dropout", number))
+        reseed(settings.seed, "dropout", number)
         batch = perturbed(model, drop_modalities(batch, settings.modality_dropout, generator), generator)
         with self.fabric.autocast():
             representation = model.represent(batch)

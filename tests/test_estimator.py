@@ -1,0 +1,75 @@
+"""The estimators keep scikit-learn's contract, and take what scikit-learn users have."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from polymodal.estimator import MultimodalClassifier, MultimodalEstimator, MultimodalRegressor
+
+QUICK = {"epochs": 12, "members": 1, "lr": 2e-2, "batch_size": 16, "width": 16}
+KINDS = (MultimodalClassifier, MultimodalRegressor, MultimodalEstimator)
+
+
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks([kind(**QUICK) for kind in KINDS])
+def test_the_contract_of_scikit_learn(estimator, check) -> None:  # type: ignore[no-untyped-def]
+    check(estimator)
+
+
+def mixed(rows: int = 80) -> tuple[pd.DataFrame, pd.Series]:
+    """Numbers, categories, dates and texts, with holes, and a label that the number and the text decide."""
+    generator = np.random.default_rng(0)
+    number = generator.normal(size=rows)
+    word = generator.choice(["good", "bad"], size=rows)
+    frame = pd.DataFrame(
+        {
+            "number": np.where(generator.random(rows) < 0.2, np.nan, number),
+            "colour": generator.choice(["red", "blue", None], size=rows),
+            "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(generator.integers(0, 400, rows), unit="D"),
+            "note": [f"this was a {each} day number {place} for all of us here" for place, each in enumerate(word)],
+        }
+    )
+    return frame, pd.Series(np.where((number > 0) & (word == "good"), "yes", "no"))
+
+
+def test_a_frame_of_mixed_columns_in_a_pipeline_and_cross_validation() -> None:
+    frame, label = mixed()
+    pipeline = make_pipeline(FunctionTransformer(), MultimodalClassifier(**QUICK))
+    assert len(cross_val_score(pipeline, frame, label, cv=2)) == 2
+    fitted = pipeline.fit(frame, label)
+    assert set(fitted.predict(frame)) <= {"yes", "no"}
+    np.testing.assert_allclose(fitted.predict_proba(frame).sum(axis=1), 1.0)
+    names = {type(part).__name__ for part in fitted[-1].fitted_.model.modalities.values()}
+    assert names == {"Table", "Text"}
+
+
+def test_a_row_without_anything_gets_an_answer() -> None:
+    frame, label = mixed()
+    fitted = MultimodalClassifier(**QUICK).fit(frame, label)
+    empty = frame.iloc[:1].map(lambda cell: None)
+    assert np.isfinite(fitted.predict_proba(empty)).all()
+
+
+def test_many_targets_with_holes() -> None:
+    frame, label = mixed()
+    targets = pd.DataFrame({"label": label, "score": frame["number"].fillna(0) * 2, "grade": np.arange(80) % 4})
+    targets.loc[::3, "label"] = None
+    targets.loc[1::3, "score"] = np.nan
+    fitted = MultimodalEstimator(**QUICK).fit(frame, targets)
+    predicted = fitted.predict(frame)
+    assert list(predicted.columns) == ["label", "score", "grade"]
+    assert set(predicted["label"]) <= {"yes", "no"} and predicted["score"].dtype == float
+    assert {"label", "grade"} <= set(fitted.predict_proba(frame))
+
+
+def test_a_clone_is_unfitted_and_alike() -> None:
+    frame, label = mixed()
+    first = MultimodalClassifier(**QUICK).fit(frame, label)
+    second = clone(first)
+    assert not hasattr(second, "fitted_")
+    np.testing.assert_array_equal(second.fit(frame, label).predict_proba(frame), first.predict_proba(frame))
