@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from polymodal import evaluation, report, run
 from polymodal.cli.progress import progress
 from polymodal.cli.session import Session
 from polymodal.spec import load
@@ -38,7 +39,10 @@ def fits(monkeypatch):
             progress(EPOCH)
         return SUMMARY
 
-    monkeypatch.setattr("polymodal.run.fit", fit)
+    monkeypatch.setattr(evaluation, "judge_run", lambda run: None)
+    monkeypatch.setattr(report, "build_report", lambda run: run / "report.html")
+    monkeypatch.setattr(run, "fit", fit)
+    monkeypatch.setattr(run, "open_run", lambda run: run)
     return calls
 
 
@@ -53,7 +57,7 @@ def test_fit_hands_over_the_spec_with_what_was_set(call, spec_file, fits):
 def test_fit_prints_scores_with_intervals(call, spec_file, fits):
     answer = call("fit", spec_file, "--out", "run")
     assert "auroc  0.912  [0.800, 1.000]" in answer.out
-    assert answer.err == ""
+    assert "report  run/report.html" in answer.out
 
 
 def test_epochs_are_told_when_asked_for(call, spec_file, fits):
@@ -80,6 +84,8 @@ def test_a_real_fit_evaluates_predicts_and_resumes_nothing(call, spec_file):
     assert fitted.code == 0, fitted.err
     assert fitted.document["tasks"]["sick"]["metrics"].keys() >= {"auroc", "accuracy"}
     assert call("fit", spec_file, "--out", "run", *fast).code == 2
+    assert (spec_file.parent / "run" / "report.html").is_file()
+    assert call("report", "run", "--json").document["report"] == "run/report.html"
     again = call("evaluate", "run", "--json").document
     assert again["tasks"]["sick"]["metrics"] == fitted.document["tasks"]["sick"]["metrics"]
     assert call("evaluate", "run", "--data", "cohort.csv", "--json").document["rows"]["test"] == 60

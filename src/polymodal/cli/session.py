@@ -132,6 +132,7 @@ def _spoken(session: Session) -> Iterator[None]:
     before = root.level
     root.addHandler(handler)
     root.setLevel(level)
+    logging.disable(level - 1)  # some libraries bring handlers of their own
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default" if session.verbose else "ignore")
@@ -139,6 +140,7 @@ def _spoken(session: Session) -> Iterator[None]:
             yield
     finally:
         logging.captureWarnings(False)
+        logging.disable(logging.NOTSET)
         root.removeHandler(handler)
         root.setLevel(before)
 
