@@ -1,12 +1,12 @@
 """Which of several, any number of them at once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import NonNegativeFloat
+from pydantic import Field, NonNegativeFloat
 from torch import Tensor, nn
 
 from polymodal.core import Combine, DataError, Refusal, Values
@@ -32,7 +32,9 @@ class Multilabel(Task):
     answers = "labels"
     headline = "auroc"
 
-    def __init__(self, target: str, separator: str = ";", weight: NonNegativeFloat = 1.0) -> None:
+    def __init__(
+        self, target: str, separator: Annotated[str, Field(min_length=1)] = ";", weight: NonNegativeFloat = 1.0
+    ) -> None:
         self.target, self.separator, self.weight = target, separator, weight
         self.reader = TagsColumn(target, separator)
 
