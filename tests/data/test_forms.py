@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from polymodal.data import forms
-from polymodal.data.forms import BORDER, Form, GramForm, PieceForm
+from polymodal.data.forms import BORDER, OWN, Form, GramForm, PieceForm
 
 DOCUMENTS = [f"{title}{BORDER}{body}" for title, body in (("Red", "a red shoe fits"), ("", "blue shoe"), ("Red", ""))]
 ARROW = pa.array(DOCUMENTS, pa.large_string())
@@ -52,7 +52,7 @@ def test_a_column_of_few_words_has_n_grams_of_its_own() -> None:
     whole = len(form.blocks[0][1])
     assert weights[1, whole:].nnz == 0
     lengths = [np.sqrt((block.toarray() ** 2).sum()) for block in (weights[0, :whole], weights[0, whole:])]
-    assert lengths == pytest.approx([2**0.5, 2**0.5 / 2], rel=1e-5)
+    assert lengths == pytest.approx([2**0.5, 2**0.5 * OWN], rel=1e-5)
 
 
 def test_documents_without_a_word_still_make_tensors() -> None:

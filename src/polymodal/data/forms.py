@@ -22,6 +22,10 @@ BORDER = "\x1f"
 HELD = 256 * 2**20
 """Bytes that may be kept ready for all rows at once; beyond it every batch makes its own."""
 
+OWN = 0.3
+"""Weight of a column's own n-grams beside those of the whole text: at 0.5 they drown the topic of 1,000 reviews, at 0
+the mood of titles is lost (measured on department and recommendation of womens_clothing)."""
+
 
 class Form(ABC):
     """A way to turn documents into tensors; a document is the texts of a row's columns with BORDER between them."""
@@ -51,7 +55,7 @@ class GramForm(Form):
     """Words, word pairs and letter groups with TF-IDF weights.
 
     The document as a whole has a vocabulary. With several columns, each but the one with most text has one of its own
-    beside it (a title's words tell more than a review's), at half weight and half size.
+    beside it (a title's words tell more than a review's), of half the size and at the weight OWN.
     Parts: "grams" (n, most) int64, -1 where there is none, and "weights" (n, most) float32.
     """
 
@@ -73,8 +77,8 @@ class GramForm(Form):
     def weigh(self, documents: Sequence[str]) -> sparse.csr_matrix:
         """(documents, n-grams) weights; there is one column at least."""
         made = [vocabulary.transform(part_of(documents, place)) for place, vocabulary in self.blocks]
-        halved = [made[0], *(block * np.float32(0.5) for block in made[1:])]
-        weights = sparse.hstack(halved, format="csr", dtype=np.float32)
+        weighed = [made[0], *(block * np.float32(OWN) for block in made[1:])]
+        weights = sparse.hstack(weighed, format="csr", dtype=np.float32)
         return weights if weights.shape[1] else sparse.csr_matrix((len(documents), 1), dtype=np.float32)
 
     def state(self) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Text(Modality):
         pool: Literal["mean", "class", "attention"] = "mean",
         longest: Annotated[int, Field(ge=8, le=2**16)] = 256,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
-        drop: Annotated[float, Field(ge=0, lt=1)] = 0.3,
+        drop: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     ) -> None:
         self.columns, self.encoder, self.model, self.fine_tune = list(columns), encoder, model, fine_tune
         self.vocabulary, self.layers, self.tokens, self.pool = vocabulary, layers, tokens, pool
