@@ -119,5 +119,5 @@ def validate(
     ]
     text = [f"{one['where']}: {one['code']}\n  found:    {one['message']}\n  do:       {one['do']}" for one in told]
     summary = ", ".join(f"{count:,} {name}" for name, count in rows.items())
-    verdict = f"valid: {summary} rows" + (f", {len(told)} warnings" if told else "")
+    verdict = f"valid: {summary} rows" + (f", {len(told)} warning{'s' * (len(told) > 1)}" if told else "")
     session.result({"valid": True, "rows": dict(rows), "findings": told}, "\n".join([*text, verdict]))

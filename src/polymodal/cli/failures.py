@@ -24,6 +24,7 @@ SCARCE = frozenset(
 # How torch says that memory is at an end: it has no type of its own for that on the CPU.
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "unable to allocate", "shared memory")
 KILLED_WORKER = "is killed by signal"
+AGAIN = "start it again; fit goes on where it was with --resume"
 
 
 class Terminated(BaseException):
@@ -49,9 +50,9 @@ def failure(teller: Teller, problem: BaseException) -> int:
     if own is not None and isinstance(problem, own.PolymodalError):
         return _own(teller, problem)
     if isinstance(problem, Terminated):
-        return _tell(teller, TERMINATED, "terminated", "the process", "time to finish", "SIGTERM", "start it again")
+        return _tell(teller, TERMINATED, "terminated", "the process", "time to finish", "SIGTERM", AGAIN)
     if isinstance(problem, (KeyboardInterrupt, typer.Abort)):
-        return _tell(teller, INTERRUPTED, "interrupted", "the process", "time to finish", "SIGINT", "start it again")
+        return _tell(teller, INTERRUPTED, "interrupted", "the process", "time to finish", "SIGINT", AGAIN)
     if isinstance(problem, SystemExit):
         return problem.code if isinstance(problem.code, int) else 0 if problem.code is None else USAGE
     return _foreign(teller, problem)
