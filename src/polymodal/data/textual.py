@@ -20,7 +20,7 @@ __all__ = ["TextCells", "TextColumn"]
 
 READ = 1 << 20
 """Characters of a cell that are read; what follows is not."""
-LEARNED = 100_000
+LEARNED = 50_000
 """Training rows that a vocabulary is learned from; more cost time and change it little."""
 
 
