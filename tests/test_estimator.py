@@ -63,7 +63,8 @@ def test_many_targets_with_holes() -> None:
     fitted = MultimodalEstimator(**QUICK).fit(frame, targets)
     predicted = fitted.predict(frame)
     assert list(predicted.columns) == ["label", "score", "grade"]
-    assert set(predicted["label"]) <= {"yes", "no"} and predicted["score"].dtype == float
+    assert set(predicted["label"]) <= {"yes", "no"}
+    assert predicted["score"].dtype == float
     assert {"label", "grade"} <= set(fitted.predict_proba(frame))
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 import polymodal
 from polymodal.core import DamagedError, PolymodalError, UsageProblem
-from polymodal.model import Ensemble, Model
 from polymodal.modalities.base import Modality
+from polymodal.model import Ensemble, Model
 from polymodal.spec import Parts, Spec, describe
 from polymodal.tasks.base import Task
 from polymodal.training.checkpoints import commit, read_tensors, tensors_as_bytes, verify
@@ -74,13 +74,22 @@ def load(folder: Path, parts: Parts | None = None) -> Bundle:
     except PolymodalError:
         raise
     except Exception as error:  # any mangled state has to be named, whatever it breaks inside a part
-        raise _damaged("unreadable-model", folder, "states that fit the parts", f"{type(error).__name__}: {error}") from error
+        raise _damaged(
+            "unreadable-model", folder, "states that fit the parts", f"{type(error).__name__}: {error}"
+        ) from error
     return Bundle(model.eval(), config["spec"])
 
 
 def card(model: Ensemble, summary: Mapping[str, Any]) -> str:
     """The model card: what the model takes and gives, what it was trained on, and how good it was there."""
-    lines = ["# Model card", "", "A multimodal model. Any of its inputs may be missing in any row.", "", "## Inputs", ""]
+    lines = [
+        "# Model card",
+        "",
+        "A multimodal model. Any of its inputs may be missing in any row.",
+        "",
+        "## Inputs",
+        "",
+    ]
     lines += [f"- `{name}`: {_said(part)}" for name, part in model.modalities.items()]
     lines += ["", "## Predictions", ""]
     lines += [f"- `{name}`: {_said(part)}" for name, part in model.tasks.items()]
@@ -92,8 +101,16 @@ def card(model: Ensemble, summary: Mapping[str, Any]) -> str:
         for metric, value in task["metrics"].items():
             low, high = task["intervals"].get(metric, (float("nan"), float("nan")))
             lines.append(f"| {name} | {metric} | {value:.3f} | {low:.3f} to {high:.3f} |")
-    lines += ["", "## Limits", "", "- Nothing is known of rows that differ in kind from the training rows (another site, time or device)."]
-    lines += ["- The intervals come from resampling the test rows: they say nothing of what a new data set would bring.", ""]
+    lines += [
+        "",
+        "## Limits",
+        "",
+        "- Nothing is known of rows that differ in kind from the training rows (another site, time or device).",
+    ]
+    lines += [
+        "- The intervals come from resampling the test rows: they say nothing of what a new data set would bring.",
+        "",
+    ]
     return "\n".join(lines)
 
 

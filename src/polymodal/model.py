@@ -26,7 +26,9 @@ class Model(nn.Module):
     ) -> None:
         super().__init__()
         self.modalities, self.tasks, self.width = dict(modalities), dict(tasks), width
-        self.encoders = nn.ModuleDict({name: modality.build_encoder(width) for name, modality in self.modalities.items()})
+        self.encoders = nn.ModuleDict(
+            {name: modality.build_encoder(width) for name, modality in self.modalities.items()}
+        )
         self.fusion = copy.deepcopy(fusion)
         self.fusion.build(sorted(self.modalities), width)
         views, combine = self.fusion.views, self.fusion.combine

@@ -19,7 +19,9 @@ def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
     found = checkpoints.newest(tmp_path)
     assert found is not None
     tensors, state, skipped = found
-    assert torch.equal(tensors["weight"], torch.arange(6.0)) and state == {"step": 3} and not skipped
+    assert torch.equal(tensors["weight"], torch.arange(6.0))
+    assert state == {"step": 3}
+    assert not skipped
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "swap", "extra", "manifest", "pickle", "link"])
@@ -46,7 +48,9 @@ def test_damage_is_named_and_the_older_checkpoint_is_taken(tmp_path: Path, damag
     with pytest.raises(DamagedError, match=str(place)):
         checkpoints.verify(place)
     found = checkpoints.newest(tmp_path)
-    assert found is not None and found[1] == {"step": 1} and "step-000002" in found[2][0]
+    assert found is not None
+    assert found[1] == {"step": 1}
+    assert "step-000002" in found[2][0]
 
 
 def test_a_full_disk_costs_nothing_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +63,8 @@ def test_a_full_disk_costs_nothing_that_was_there(tmp_path: Path, monkeypatch: p
     with pytest.raises(ResourceError, match="disk-full"):
         committed(tmp_path, 2)
     found = checkpoints.newest(tmp_path)
-    assert found is not None and found[1] == {"step": 1}
+    assert found is not None
+    assert found[1] == {"step": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["step-000001"]
 
 

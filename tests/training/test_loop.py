@@ -72,11 +72,12 @@ def test_the_global_random_state_is_left_alone(quick: Settings) -> None:
 
 def test_a_number_that_is_not_finite_stops_training_and_names_task_and_rows(tmp_path: Path, quick: Settings) -> None:
     small = make_small(quick)
-    column, cells = small.samples.targets["score"]
+    _column, cells = small.samples.targets["score"]
     cells.values[11] = np.inf
     with pytest.raises(DivergedError) as caught:
         run(small, tmp_path)
-    assert "score" in str(caught.value) and "rows 11" in str(caught.value)
+    assert "score" in str(caught.value)
+    assert "rows 11" in str(caught.value)
     assert all(torch.isfinite(weight).all() for weight in small.model.parameters())
     assert any(tmp_path.glob("step-*"))
 
@@ -85,10 +86,14 @@ def test_a_task_without_labels_adds_no_gradient(quick: Settings) -> None:
     frame = small_frame()
     small = make_small(quick)
     batch = small.samples.batch(small.rows["train"])
-    unlabelled = {"sick": batch.targets["sick"].without(torch.ones(64, dtype=torch.bool)), "score": batch.targets["score"]}
+    unlabelled = {
+        "sick": batch.targets["sick"].without(torch.ones(64, dtype=torch.bool)),
+        "score": batch.targets["score"],
+    }
     batch = dataclasses.replace(batch, targets=unlabelled)
     losses = task_losses(small.model, small.model(batch), batch)
-    assert losses[0].isnan() and losses[1].isfinite()
+    assert losses[0].isnan()
+    assert losses[1].isfinite()
     losses[1].backward()
     assert all(weight.grad is None for weight in small.model.heads["sick"].parameters())
     assert len(frame) == 96
@@ -103,7 +108,9 @@ def test_the_gramian_holds_inner_products_of_gradients() -> None:
 
 def test_training_helps(quick: Settings) -> None:
     small = make_small(dataclasses.replace(quick, epochs=40, patience=40))
-    before = task_losses(small.model, small.model(small.samples.batch(small.rows["test"])), small.samples.batch(small.rows["test"]))
+    before = task_losses(
+        small.model, small.model(small.samples.batch(small.rows["test"])), small.samples.batch(small.rows["test"])
+    )
     run(small)
     small.model.eval()
     batch = small.samples.batch(small.rows["test"])

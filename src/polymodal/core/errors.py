@@ -41,9 +41,7 @@ class PolymodalError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        own = (
-            f"{self.where}: {self.code}\n  expected: {self.expected}\n  found:    {self.found}\n  do:       {self.remedy}"
-        )
+        own = f"{self.where}: {self.code}\n  expected: {self.expected}\n  found:    {self.found}\n  do:       {self.remedy}"
         return "\n".join([own, *(str(problem) for problem in self.also)])
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -126,7 +126,12 @@ def _begin(folder: Folder, spec: Spec, source: Source, split: Split, findings: l
     folder.write("splits.parquet", _parquet(split_frame(split, len(source.table))))
     folder.write_json(
         "findings.json",
-        {"findings": [{"code": f.code, "severity": f.severity, "where": f.where, "message": f.message, "do": f.remedy} for f in findings]},
+        {
+            "findings": [
+                {"code": f.code, "severity": f.severity, "where": f.where, "message": f.message, "do": f.remedy}
+                for f in findings
+            ]
+        },
     )
     folder.write_json("environment.json", environment() | {"resumes_with": told})
     folder.event({"event": "start", "rows": counts(split)})

@@ -12,8 +12,8 @@ import pandas as pd
 from polymodal.core import DataError
 from polymodal.data.base import DataTable, Rows
 from polymodal.data.findings import Finding, Roles, examine, inseparable, refuse
-from polymodal.data.kinds import parse_labels
 from polymodal.data.joins import JoinReport, join
+from polymodal.data.kinds import parse_labels
 from polymodal.data.splits import Split, SplitPlan, strata_of
 from polymodal.data.tables import read_table
 from polymodal.run.division import Division, divided

@@ -133,10 +133,7 @@ class NumberColumn(Column[TargetCells]):
         numbers, _ = parse_numbers(series, self.kind, table.missing)
         known = np.isfinite(numbers)
         strange = np.flatnonzero(~known & ~absent(series, table.missing))
-        refusals = [
-            Refusal(int(row), self.target, f'"{series.iloc[row]}" is not a finite number')
-            for row in strange
-        ]
+        refusals = [Refusal(int(row), self.target, f'"{series.iloc[row]}" is not a finite number') for row in strange]
         return TargetCells(known, np.where(known, numbers, self.mean), refusals=refusals)
 
     def collate(self, cells: TargetCells, rows: Rows) -> tuple[Values, list[Refusal]]:

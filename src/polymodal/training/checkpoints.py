@@ -61,9 +61,13 @@ def verify(folder: Path) -> dict[str, bytes]:
         contents[name] = path.read_bytes()
         found = hashlib.sha256(contents[name]).hexdigest()
         if found != wanted:
-            raise _damaged("wrong-sha256", path, f"sha256 {wanted[:16]}…", f"sha256 {found[:16]}…, {path.stat().st_size} bytes")
+            raise _damaged(
+                "wrong-sha256", path, f"sha256 {wanted[:16]}…", f"sha256 {found[:16]}…, {path.stat().st_size} bytes"
+            )
     for extra in sorted({path.name for path in folder.iterdir()} - set(listed) - {MANIFEST}):
-        raise _damaged("unknown-file", folder / extra, f"only the files that {MANIFEST} lists", "a file that it does not list")
+        raise _damaged(
+            "unknown-file", folder / extra, f"only the files that {MANIFEST} lists", "a file that it does not list"
+        )
     return contents
 
 

@@ -56,7 +56,9 @@ def gramian_places(model: Model, representation: Representation, settings: Setti
     shared: list[nn.Module] = [model.encoders, model.fusion]
     if settings.gramian_at == "parameters":
         return [weight for part in shared for weight in part.parameters() if weight.requires_grad]
-    layers = [layer for part in shared for layer in part.modules() if any(True for _ in layer.parameters(recurse=False))]
+    layers = [
+        layer for part in shared for layer in part.modules() if any(True for _ in layer.parameters(recurse=False))
+    ]
     return [weight for weight in layers[-1].parameters(recurse=False) if weight.requires_grad]
 
 

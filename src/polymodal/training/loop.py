@@ -122,7 +122,9 @@ def train(
     gradient that is not finite, before it reaches the weights.
     """
     settings = settings.resolved(len(rows["train"]))
-    fabric = Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if settings.precision == "bf16" else "32-true")
+    fabric = Fabric(
+        accelerator="auto", devices=1, precision="bf16-mixed" if settings.precision == "bf16" else "32-true"
+    )
     model.to(fabric.device)
     optimiser = torch.optim.AdamW(grouped(model, settings.weight_decay), lr=settings.lr, fused=True)
     state = TrainingState(model, optimiser, balancer, settings.averaging)
@@ -158,7 +160,9 @@ def _run(trainer: Trainer, samples: Samples, validation: Rows) -> None:
             counters.seconds = time.monotonic() - began
             counters.done = late or _finished(trainer)
         else:
-            trainer.report({"event": "step", "step": counters.step, "steps": trainer.total, "seconds": counters.seconds})
+            trainer.report(
+                {"event": "step", "step": counters.step, "steps": trainer.total, "seconds": counters.seconds}
+            )
         stop = trainer.stopping()
         if stop or counters.done or time.monotonic() - saved_at >= trainer.settings.checkpoint_seconds:
             trainer.checkpoint()
