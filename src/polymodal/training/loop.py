@@ -144,6 +144,8 @@ def _run(trainer: Trainer, samples: Samples, validation: Rows) -> None:
     state, counters = trainer.state, trainer.state.counters
     began, saved_at = time.monotonic() - counters.seconds, time.monotonic()
     sums, seen, reserve = torch.zeros(len(state.model.tasks)), torch.zeros(len(state.model.tasks)), 0.0
+    if len(validation) and not counters.reference:
+        counters.reference = validation_losses(trainer, samples, validation)
     state.model.train()
     for batch in load(trainer.plan, counters.step, 0 if counters.done else trainer.total, trainer.settings.workers):
         losses = trainer.step(batch.to(trainer.fabric.device)).cpu()
@@ -177,7 +179,7 @@ def _close_epoch(trainer: Trainer, samples: Samples, validation: Rows, losses: T
     """Judge the averaged weights on the validation rows and keep them if they are the best so far."""
     state, counters = trainer.state, trainer.state.counters
     judged = validation_losses(trainer, samples, validation) if len(validation) else {}
-    total = sum(judged.values()) if judged else -float(counters.step)
+    total = relative(judged, counters.reference) if judged else -float(counters.step)
     if counters.best_loss is None or total < counters.best_loss:
         counters.best_loss, counters.best_step, counters.waited = total, counters.step, 0
         state.remember_best()
@@ -197,6 +199,12 @@ def _close_epoch(trainer: Trainer, samples: Samples, validation: Rows, losses: T
             "lr": state.optimiser.param_groups[0]["lr"],
         }
     )
+
+
+def relative(losses: Mapping[str, float], reference: Mapping[str, float]) -> float:
+    """The mean over tasks of loss / reference loss: no task decides when to stop by the size of its numbers."""
+    shares = [loss / max(reference.get(name, 1.0), 1e-12) for name, loss in losses.items()]
+    return sum(shares) / len(shares)
 
 
 def _finished(trainer: Trainer) -> bool:

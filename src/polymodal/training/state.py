@@ -16,7 +16,11 @@ __all__ = ["Counters", "TrainingState"]
 
 @dataclass
 class Counters:
-    """Where training stands. `step` counts finished steps; `waited` counts epochs since the best validation loss."""
+    """Where training stands.
+
+    `step` counts finished steps; `waited` counts epochs since the best validation loss. `reference` holds the validation
+    loss of each task before the first step, when each head answers with what is commonest.
+    """
 
     step: int = 0
     best_loss: float | None = None
@@ -24,6 +28,7 @@ class Counters:
     waited: int = 0
     seconds: float = 0.0
     done: bool = False
+    reference: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
