@@ -12,15 +12,27 @@ import pandas as pd
 
 from polymodal import bundle
 from polymodal.core import DamagedError, UsageProblem
-from polymodal.data.base import DataTable
+from polymodal.data.base import Column, DataTable
 from polymodal.data.findings import Finding
+from polymodal.data.ledger import Ledger
 from polymodal.data.splits import Split
+from polymodal.model import Ensemble
 from polymodal.run.fitting import Fitted, Watch, fit_parts, read_samples
 from polymodal.run.folder import Folder, environment
 from polymodal.run.judging import decoded_columns, group_labels, judge, predictions
 from polymodal.run.stopping import listening
-from polymodal.run.tables import Source, counts, divide, fingerprint, open_source, read_source, split_frame
+from polymodal.run.tables import (
+    Source,
+    counts,
+    divide,
+    fingerprint,
+    open_source,
+    read_source,
+    split_frame,
+    with_absent,
+)
 from polymodal.spec import Spec
+from polymodal.training.checkpoints import resources_checked
 from polymodal.training.predicting import outputs
 
 __all__ = ["Run", "evaluate", "fit", "open_run", "predict"]
@@ -75,20 +87,31 @@ def evaluate(run: Path, data: Path | None = None) -> dict[str, Any]:
 
 
 def predict(run: Path, data: Path, out: Path) -> dict[str, Any]:
-    """Write what a run's model says of each row of a table, as csv, tsv, parquet, feather or jsonl by the name of `out`."""
+    """Write what a run's model says of each row of a table, as csv, tsv, parquet, feather or jsonl by the name of `out`.
+
+    A modality of which the table has no column is absent in every row. Values that could not be used go to a file of
+    the same name with .errors.jsonl at its end, and are counted under "refused".
+    """
     began = time.monotonic()
     write = _writer(out)
     spec, loaded = _load(run)
-    table, _ = read_source(spec, data)
+    table = with_absent(read_source(spec, data)[0], _readers(loaded.model))
     samples = read_samples(table, loaded.model, targets=())
-    made = outputs(loaded.model, samples, np.arange(len(table)))
+    refused = samples.refusals()
+    made = outputs(loaded.model, samples, np.arange(len(table)), refused=refused.append)
     columns: dict[str, Any] = {"row": np.arange(len(table))}
     if spec.data.id is not None and spec.data.id in table.frame.columns:
         columns["id"] = table.column(spec.data.id)
     for name, task in loaded.model.tasks.items():
         columns |= decoded_columns(name, task.decode(made[name]))
-    write(pd.DataFrame(columns))
-    return {"run": str(run), "seconds": round(time.monotonic() - began, 3), "rows": len(table), "file": str(out)}
+    with resources_checked(out):
+        write(pd.DataFrame(columns))
+        if refused:
+            errors = out.with_name(f"{out.name}.errors.jsonl")
+            errors.unlink(missing_ok=True)
+            Ledger(errors).add(refused)
+    seconds = round(time.monotonic() - began, 3)
+    return {"run": str(run), "seconds": seconds, "rows": len(table), "file": str(out), "refused": len(refused)}
 
 
 def open_run(run: Path, data: Path | None = None) -> Run:
@@ -98,11 +121,15 @@ def open_run(run: Path, data: Path | None = None) -> Run:
         table, _ = read_source(spec, spec.path(spec.data.table))
         split = _read_split(run, table)
     else:
-        table, _ = read_source(spec, data)
+        table = with_absent(read_source(spec, data)[0], _readers(loaded.model))
         nothing = np.empty(0, dtype=np.int64)
         split = Split(nothing, nothing, np.arange(len(table), dtype=np.int64))
     fitted = Fitted(loaded.model, read_samples(table, loaded.model), split, table)
     return Run(Folder(run), spec, fitted)
+
+
+def _readers(model: Ensemble) -> dict[str, Column[Any]]:
+    return {name: part.reader for name, part in model.modalities.items()}
 
 
 def _begin(folder: Folder, spec: Spec, source: Source, split: Split, findings: list[Finding]) -> None:

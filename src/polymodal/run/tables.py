@@ -3,14 +3,15 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from polymodal.core import DataError
-from polymodal.data.base import DataTable, Rows
+from polymodal.data.base import Column, DataTable, Rows
 from polymodal.data.findings import Finding, Roles, examine, inseparable, refuse
 from polymodal.data.joins import JoinReport, join
 from polymodal.data.kinds import parse_labels
@@ -20,7 +21,18 @@ from polymodal.run.division import Division, divided
 from polymodal.run.settling import settle
 from polymodal.spec import Parts, Spec
 
-__all__ = ["Source", "divide", "open_source", "read_source"]
+__all__ = [
+    "Rules",
+    "Source",
+    "counts",
+    "divide",
+    "fingerprint",
+    "open_source",
+    "prepare",
+    "read_source",
+    "split_frame",
+    "with_absent",
+]
 
 
 @dataclass(frozen=True)
@@ -30,24 +42,6 @@ class Source:
     spec: Spec
     table: DataTable
     joins: Sequence[JoinReport]
-
-    def roles(self, parts: Parts) -> Roles:
-        """What each column is for."""
-        inputs = {name: list(part.reader.names) for name, part in parts.modalities.items()}
-        targets = {name: part.target for name, part in parts.tasks.items()}
-        return Roles(inputs, targets, self.spec.data.id, self.spec.data.group)
-
-    def files(self, parts: Parts) -> dict[str, list[str | None]]:
-        """The file name in each row, for the modalities that read files."""
-        readers = {name: part.reader for name, part in parts.modalities.items() if part.reader.holds_files}
-        return {
-            f"{name}.{column}": [None if cell is None else str(cell) for cell in self._cells(column)]
-            for name, reader in readers.items()
-            for column in reader.names
-        }
-
-    def _cells(self, column: str) -> np.ndarray:
-        return parse_labels(self.table.column(column), self.table.missing)
 
 
 def open_source(spec: Spec, folder: Path) -> Source:
@@ -93,15 +87,58 @@ def read_source(spec: Spec, path: Path) -> tuple[DataTable, list[JoinReport]]:
 
 def divide(source: Source, parts: Parts) -> tuple[Division, list[Finding]]:
     """The split that the spec asks for, and what is wrong with it. Raises GateError or DataError for an error."""
-    data, table = source.spec.data, source.table
-    split = data.split
-    plan = SplitPlan(split.column, split.test, split.validation, split.time, split.seed)
-    roles, files = source.roles(parts), source.files(parts)
-    targets = list(roles.targets.values())
-    made = divided(table, plan, data.group, inseparable(table, roles, files), strata_of(table, targets))
-    findings = examine(table, roles, made.split, files, source.joins, data.allow)
+    data = source.spec.data
+    return prepare(source.table, parts, data.split.plan(), Rules(data.id, data.group, source.joins, data.allow))
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is known of a table beside its inputs and targets: the id, the group, the joins, the findings allowed."""
+
+    id: str | None = None
+    group: str | None = None
+    joins: Sequence[JoinReport] = ()
+    allow: Sequence[str] = ()
+
+
+def prepare(
+    table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rules()
+) -> tuple[Division, list[Finding]]:
+    """Divide a table for these parts, and examine what came of it: what a spec's `data` does, for plain objects.
+
+    Copies of a row, and files with the same content, are kept on one side; shares of classes are kept. Raises GateError
+    for a leak and DataError for data that cannot be learned from, unless `rules.allow` names the code.
+    """
+    inputs = {name: list(part.reader.names) for name, part in parts.modalities.items()}
+    targets = {name: part.target for name, part in parts.tasks.items()}
+    roles, files = Roles(inputs, targets, rules.id, rules.group), _files(table, parts)
+    strata = strata_of(table, list(targets.values()))
+    made = divided(table, plan, rules.group, inseparable(table, roles, files), strata)
+    findings = examine(table, roles, made.split, files, rules.joins, rules.allow)
     refuse(findings, table.source)
     return made, findings
+
+
+def with_absent(table: DataTable, readers: Mapping[str, Column[Any]]) -> DataTable:
+    """The table with empty columns for each modality of which it has none: that modality is absent in every row.
+
+    A modality of which only some columns are there stays as it is, and reading it tells which one is missing.
+    """
+    have = set(map(str, table.frame.columns))
+    empty = [name for reader in readers.values() if not have & set(reader.names) for name in reader.names]
+    return replace(table, frame=table.frame.assign(**dict.fromkeys(empty))) if empty else table
+
+
+def _files(table: DataTable, parts: Parts) -> dict[str, list[str | None]]:
+    """The file name in each row, for each column that holds names of files."""
+    columns = [
+        (name, column)
+        for name, part in parts.modalities.items()
+        if part.reader.holds_files
+        for column in part.reader.names
+    ]
+    cells = {f"{name}.{column}": parse_labels(table.column(column), table.missing) for name, column in columns}
+    return {name: [None if cell is None else str(cell) for cell in each] for name, each in cells.items()}
 
 
 def fingerprint(table: DataTable, rows: Rows | None = None) -> str:
