@@ -342,7 +342,7 @@ def _describe(_source: Path, target: Path) -> dict[str, Any]:
         "tasks": {
             "script": {"type": "multiclass", "target": "script"},
             "category": {"type": "multiclass", "target": "category"},
-            "bold": {"type": "binary", "target": "bold"},
+            "bold": {"type": "binary", "target": "bold", "positive": "bold"},
         },
         # Fonts are held out by family: more passes only learn the training fonts by heart. A minute on two cores.
         "train": {"epochs": 12},
