@@ -19,7 +19,7 @@ from polymodal.tasks.intervals import Bootstrap, bootstrap
 from polymodal.tasks.metrics import Answers
 from polymodal.training.predicting import answers, outputs
 
-__all__ = ["judge_run"]
+__all__ = ["floors", "judge_run"]
 
 FLOORS = ("linear", "boosting")
 
@@ -33,7 +33,7 @@ def judge_run(run: Run, *, seed: int = 0) -> dict[str, Any]:
     """
     fitted, told = run.fitted, run.folder.read_json("metrics.json")
     rows, groups = fitted.split.test, group_labels(fitted, run.spec.data.group)
-    found = _floors(fitted, groups, seed)
+    found = floors(fitted, groups, seed=seed)
     subsets = alone_and_dark(list(fitted.model.modalities), lambda kept: _asked(fitted, rows, kept))
     labelled = _labelled(fitted, rows)
     for name, task in told["tasks"].items():
@@ -83,9 +83,9 @@ class _Judge:
             return None
         return {"metric": found.metric, "difference": found.difference, "interval": [found.low, found.high]}
 
-    def versus(self, ours: Answers, floors: Mapping[str, Baseline]) -> dict[str, Any] | None:
+    def versus(self, ours: Answers, plain: Mapping[str, Baseline]) -> dict[str, Any] | None:
         """The gap to the better one of the plain models; the closest when a metric is undefined for one."""
-        gaps = {name: self.gap(ours, floors[name].answers) for name in FLOORS}
+        gaps = {name: self.gap(ours, plain[name].answers) for name in FLOORS}
         known = {name: gap for name, gap in gaps.items() if gap is not None}
         if not known:
             return None
@@ -121,7 +121,12 @@ def _truth(fitted: Fitted, task: str, rows: Rows) -> np.ndarray:
     return fitted.model.tasks[task].truth(target.data["target"][target.index])
 
 
-def _floors(fitted: Fitted, groups: np.ndarray | None, seed: int) -> dict[str, dict[str, Baseline]]:
+def floors(fitted: Fitted, groups: np.ndarray | None = None, *, seed: int = 0) -> dict[str, dict[str, Baseline]]:
+    """What plain models answer for the test rows of a fit: {task: {"trivial", "linear", "boosting": …}}.
+
+    They learn from its training and validation rows together. `groups` (rows of the table,) stay together while a
+    penalty is chosen. A task without a labelled row on either side is left out.
+    """
     split = fitted.split
     taught = np.concatenate([split.train, split.validation])
     rows = np.concatenate([taught, split.test])
@@ -136,7 +141,7 @@ def _floors(fitted: Fitted, groups: np.ndarray | None, seed: int) -> dict[str, d
             continue
         question = Question(
             task.answers,
-            list(getattr(task, "classes", ())),
+            list(task.classes),
             train,
             _truth(fitted, name, rows[train]),
             test,

@@ -1,0 +1,45 @@
+"""Results as tables beside the scripts that made them, with commit, seed and hardware in every row."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+__all__ = ["write"]
+
+HERE = Path(__file__).resolve().parent
+
+
+def write(name: str, rows: Sequence[Mapping[str, Any]], seed: int | str) -> Path:
+    """Write `benchmarks/results/NAME.csv`: the rows as given, then date, commit, seed and hardware."""
+    frame = pd.DataFrame(list(rows)).assign(date=date.today().isoformat(), commit=COMMIT)
+    if "seed" not in frame:
+        frame["seed"] = seed
+    frame = frame.assign(hardware=_hardware())
+    path = HERE / "results" / f"{name}.csv"
+    path.parent.mkdir(exist_ok=True)
+    frame.to_csv(path, index=False, float_format="%.5g", lineterminator="\n")
+    return path
+
+
+def _commit() -> str:
+    """The commit of the working tree; "+" where the library differs from it."""
+    head = _git("rev-parse", "--short", "HEAD")
+    return f"{head}+" if _git("status", "--porcelain", "--", "src") else head
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(("git", *words), cwd=HERE, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _hardware() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+COMMIT = _commit()  # when the script started, which is what it runs
