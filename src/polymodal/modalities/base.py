@@ -36,6 +36,10 @@ class Modality(ABC):
     reader: Column[Any]
 
     @abstractmethod
+    def chosen(self) -> tuple[str, str]:
+        """Which encoder is built, and why in a sentence; the reader must be fitted."""
+
+    @abstractmethod
     def build_encoder(self, width: int) -> nn.Module:
         """A fresh network from parts (n, ...) to Tokens of this width; the reader must be fitted."""
 

@@ -28,6 +28,8 @@ class Table(Modality):
     the number of training rows. `rare` pools categories that fewer training rows hold.
     """
 
+    reader: TableColumn
+
     def __init__(
         self,
         columns: Annotated[Sequence[str], Field(min_length=1)],
@@ -41,15 +43,28 @@ class Table(Modality):
         self.layers, self.bins, self.dropout, self.rare = layers, bins, dropout, rare
         self.reader = TableColumn(columns, rare)
 
+    def chosen(self) -> tuple[str, str]:
+        """Which encoder is built, and why in a sentence."""
+        if callable(self.encoder):
+            return "custom", "a function builds it"
+        if self.encoder != "auto":
+            return self.encoder, "the spec asks for it"
+        rows, pieces = self.reader.training_rows, self._pieces()
+        how = f"numbers cut into {pieces} pieces" if pieces else "numbers as they are"
+        return "mlp", f"a dense net is the cheap choice for rows of a table; with {rows:,} training rows, {how}"
+
+    def _pieces(self) -> int:
+        """How many pieces a number is cut into: none where too few rows would stand in each."""
+        rows = self.reader.training_rows
+        return self.bins if self.bins is not None else (0 if rows < 500 else 8 if rows < 5000 else 16)
+
     def build_encoder(self, width: int) -> nn.Module:
         """A net for the fitted columns."""
         if callable(self.encoder):
             return self.encoder(self.reader, width)
-        rows = self.reader.training_rows
-        bins = self.bins if self.bins is not None else (0 if rows < 500 else 8 if rows < 5000 else 16)
         sizes = [KNOWN + len(self.reader.vocabularies[name]) for name in self.reader.categories]
         net = ColumnTransformer if self.encoder == "transformer" else TabularMlp
-        return net(len(self.reader.numbers), sizes, width, bins, self.layers, self.dropout)
+        return net(len(self.reader.numbers), sizes, width, self._pieces(), self.layers, self.dropout)
 
     def perturb(self, parts: Parts, generator: Generator) -> Parts:
         """Nothing: a table has no change that surely leaves its meaning alone."""

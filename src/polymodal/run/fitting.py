@@ -27,7 +27,7 @@ __all__ = ["Fitted", "Watch", "fit_parts"]
 class Watch:
     """Who is told what happens, and who says when to stop."""
 
-    report: Callable[[Mapping[str, Any]], None] = lambda event: None
+    report: Callable[[Mapping[str, Any]], None] = lambda _: None
     stopping: Callable[[], bool] = lambda: False
 
 
@@ -56,12 +56,15 @@ def fit_parts(
     """
     settings = parts.settings.resolved(len(division.split.train))
     learned = division.split.train if settings.members == 1 else division.development
-    for part in [*parts.modalities.values(), *parts.tasks.values()]:
-        part.reader.fit(table, learned)
+    for reader in parts.readers:
+        reader.fit(table, learned)
     samples = read_samples(table, parts)
     kept, refusals = _kept(table, samples, bad_rows)
     for refusal in refusals:
         watch.report({"event": "refused", "refusal": refusal})
+    for name, modality in parts.modalities.items():
+        encoder, reason = modality.chosen()
+        watch.report({"event": "encoder", "modality": name, "encoder": encoder, "reason": reason})
     members = [
         _member(number, replace(parts, settings=settings), samples, division.member(number, kept), folder, watch)
         for number in range(settings.members or 1)

@@ -102,6 +102,10 @@ class FakeModality(Modality):
         self.columns = columns
         self.reader: FakeColumn = FakeColumn(columns)
 
+    def chosen(self) -> tuple[str, str]:
+        """There is only one."""
+        return "fake", "there is no other"
+
     def build_encoder(self, width: int) -> nn.Module:
         """One token for each column."""
         return FakeEncoder(len(self.columns), width)
