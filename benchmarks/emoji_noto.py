@@ -46,7 +46,7 @@ def product(fold: Fold) -> dict[str, Answers]:
         inputs = [fitted.samples.inputs[part] for part in parts]
         blocks = [block for reader, cells in inputs for block in reader.plain(cells, rows)]
         made[name] = linear(question, Design(blocks, train)).answers
-    both = np.multiply(made["n-grams"].probabilities, made["pixels"].probabilities)
+    both = np.asarray(made["n-grams"].probabilities) * np.asarray(made["pixels"].probabilities)
     return made | {"product": question.decided(both / both.sum(1, keepdims=True))}
 
 
