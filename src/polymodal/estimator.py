@@ -189,8 +189,9 @@ class MultimodalRegressor(RegressorMixin, _Multimodal):
 class MultimodalEstimator(_Multimodal):
     """One model for several targets at once, each of its own kind, any of which may be missing in any row.
 
-    y is a DataFrame (or array) with a column for each target; a missing target is NaN or None. The kind of each is chosen
-    from its content unless `tasks` (a mapping of the target's name to an object of `polymodal.tasks`) says otherwise.
+    y is a DataFrame (or array) with a column for each target; a missing target is NaN or None. The kind of each is
+    chosen from its content unless `tasks` (a mapping of the target's name to an object of `polymodal.tasks`) says
+    otherwise.
     """
 
     def __init__(
@@ -245,7 +246,7 @@ class MultimodalEstimator(_Multimodal):
         return np.array([self.labels_[name].get(label, label) for label in made.prediction])
 
     def predict_proba(self, X: Any) -> dict[str, pd.DataFrame] | np.ndarray:
-        """For each target that has classes, a DataFrame (rows, classes) of probabilities; where y was one column, an array.
+        """A DataFrame (rows, classes) of probabilities for each target with classes; an array where y was one column.
 
         Raises UsageProblem where no target has classes.
         """
@@ -300,7 +301,7 @@ def _column(y: Any, rows: int, numeric: bool = False) -> np.ndarray:
 
 def _dtype(X: Any) -> Any:
     """Numbers stay numbers; an object array that holds text is kept as it is."""
-    if getattr(X, "dtype", None) != object:
+    if str(getattr(X, "dtype", "none")) != "object":
         return "numeric"
     if any(isinstance(cell, str) for cell in np.ravel(X)[:1000]):
         return None

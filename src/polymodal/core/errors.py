@@ -41,8 +41,9 @@ class PolymodalError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        own = f"{self.where}: {self.code}\n  expected: {self.expected}\n  found:    {self.found}\n  do:       {self.remedy}"
-        return "\n".join([own, *(str(problem) for problem in self.also)])
+        told = {"expected:": self.expected, "found:   ": self.found, "do:      ": self.remedy}
+        own = [f"{self.where}: {self.code}", *(f"  {what} {said}" for what, said in told.items())]
+        return "\n".join([*own, *(str(problem) for problem in self.also)])
 
     def __reduce__(self) -> tuple[object, ...]:
         """Rebuild the error in another process (loader workers hand errors over by copy)."""

@@ -1,4 +1,4 @@
-"""The only place where masks meet arithmetic. A mask selects; it never multiplies, so what lies under it cannot leak."""
+"""The only place where masks meet arithmetic. A mask selects, it never multiplies: what lies under it cannot leak."""
 
 import torch
 import torch.nn.functional as F

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from polymodal.core import Batch, Refusal
+from polymodal.core import Batch, Refusal, Values
 from polymodal.data.base import Cells, Column, DataTable, Rows
 
 __all__ = ["Samples"]
@@ -41,9 +41,9 @@ class Samples:
     def batch(self, rows: Rows) -> Batch:
         """The given rows as a batch; what had to be refused while files were opened travels with it."""
         refusals: list[Refusal] = []
-        parts: list[dict[str, object]] = []
+        parts: list[dict[str, Values]] = []
         for group in (self.inputs, self.targets):
-            made = {}
+            made: dict[str, Values] = {}
             for name, (column, cells) in group.items():
                 made[name], refused = column.collate(cells, rows)
                 refusals += refused

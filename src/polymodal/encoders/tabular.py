@@ -21,6 +21,9 @@ class PiecewiseLinear(nn.Module):
     law that scaling aims at. NaN gives zeros.
     """
 
+    low: Tensor
+    length: Tensor
+
     def __init__(self, bins: int) -> None:
         super().__init__()
         inner = torch.special.ndtri(torch.linspace(0, 1, bins + 1, dtype=torch.float64)[1:-1])
@@ -41,6 +44,8 @@ class TabularMlp(nn.Module):
     features (0 = numbers enter linearly only, the better choice for few rows). `sizes` are the numbers of codes of the
     categories. The dense blocks start small, so that the net contains the linear model and begins as it.
     """
+
+    offsets: Tensor
 
     def __init__(
         self,
@@ -82,6 +87,8 @@ class ColumnTransformer(nn.Module):
 
     A missing cell is a masked token: nothing looks at it.
     """
+
+    offsets: Tensor
 
     def __init__(
         self,

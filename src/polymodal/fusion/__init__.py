@@ -1,7 +1,7 @@
 """Ways to bring modalities together. One file is one way; each takes the tokens of whatever is present.
 
-`Late` lets each modality decide for itself, `Intermediate` joins pooled vectors, `Early` lets all tokens see each other,
-`Bottleneck` lets them talk through a few shared tokens. None of them fills in what is absent.
+`Late` lets each modality decide for itself, `Intermediate` joins pooled vectors, `Early` lets all tokens see each
+other, `Bottleneck` lets them talk through a few shared tokens. None of them fills in what is absent.
 
 >>> from polymodal.fusion import Late
 >>> fusion = Late(combine="mean")

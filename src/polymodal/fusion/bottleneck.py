@@ -17,10 +17,11 @@ __all__ = ["Bottleneck"]
 
 
 class Bottleneck(Fusion):
-    """Attention bottlenecks (Nagrani et al. 2021, eqs. 8 and 9): in each layer a modality reads its own tokens and a few
-    shared ones; what the modalities wrote into the shared tokens is averaged over those that are there.
+    """Let modalities talk through a few shared tokens only (Nagrani et al. 2021, eqs. 8 and 9).
 
-    One view: the mean of the last shared tokens. The cost grows with the tokens of each modality alone.
+    In each layer a modality reads its own tokens and the shared ones; what the modalities wrote into the shared tokens
+    is averaged over those that are there. One view: the mean of the last shared tokens. The cost grows with the tokens
+    of each modality alone.
     """
 
     combine: Combine = "single"
@@ -61,7 +62,7 @@ class Bottleneck(Fusion):
         for layer in self.blocks:
             written = []
             for name in given:
-                values[name], wrote = self._read(layer[name], values[name], parts[name].mask, shared)
+                values[name], wrote = self._read(layer.get_submodule(name), values[name], parts[name].mask, shared)
                 written.append(wrote)
             shared = masked_mean(torch.stack(written, dim=1), present)
         pooled = masked_mean(self.norm(shared), torch.ones_like(shared[..., 0], dtype=torch.bool)).unsqueeze(1)

@@ -1,6 +1,6 @@
 """How good a model is on some rows: metrics with intervals, and predictions as a table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from polymodal.tasks.intervals import intervals
 from polymodal.tasks.metrics import Answers
 from polymodal.training.predicting import answers, outputs
 
-__all__ = ["as_answers", "decoded_columns", "group_labels", "judge", "predictions"]
+__all__ = ["as_answers", "decoded_columns", "group_labels", "judge", "predictions", "written"]
 
 
 def as_answers(model: Ensemble, name: str, decoded: Decoded, truth: np.ndarray) -> Answers:
@@ -57,7 +57,7 @@ def group_labels(fitted: Fitted, group: str | None) -> np.ndarray | None:
 
 
 def predictions(
-    fitted: Fitted, rows: Rows, identity: str | None, refused: Callable[[Refusal], None] = lambda refusal: None
+    fitted: Fitted, rows: Rows, identity: str | None, refused: Callable[[Refusal], None] = lambda _: None
 ) -> tuple[pd.DataFrame, dict[str, Tensor]]:
     """A table of what was predicted beside what is true for these rows, and the outputs that it was decoded from.
 
@@ -69,29 +69,30 @@ def predictions(
         columns["id"] = parse_labels(fitted.table.column(identity), fitted.table.missing)[rows]
     found = answers(fitted.model, fitted.samples, rows, made)
     for name, (_, truth, labelled) in found.items():
-        columns |= {f"{name}.target": _spread(truth, labelled)}
+        columns[f"{name}.target"] = _spread(written(truth, fitted.model.tasks[name].classes), labelled)
         columns |= decoded_columns(name, fitted.model.tasks[name].decode(made[name]))
     return pd.DataFrame(columns), made
 
 
 def decoded_columns(name: str, decoded: Decoded) -> dict[str, Any]:
     """The columns that one task's predictions become; several labels at once stand side by side, parted by ";"."""
-    prediction: Any = decoded.prediction
-    if prediction.ndim == 2:
-        prediction = [_joined(decoded.classes, chosen) for chosen in prediction]
-    columns = {f"{name}.prediction": prediction}
+    columns: dict[str, Any] = {f"{name}.prediction": written(decoded.prediction, decoded.classes)}
     if decoded.probabilities is not None:
         for place, label in enumerate(decoded.classes):
             columns[f"{name}.probability.{label}"] = decoded.probabilities[:, place]
     return columns
 
 
+def written(answers: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """(n,) answers as a cell holds them: labels and numbers as they are, (n, classes) booleans as labels by name."""
+    if answers.ndim == 1:
+        return answers
+    names = np.array(classes, dtype=object)
+    return np.array([";".join(names[held]) for held in answers], dtype=object)
+
+
 def _spread(truth: np.ndarray, labelled: np.ndarray) -> np.ndarray:
     """The truth of the labelled rows in its place among all rows; None elsewhere."""
     column = np.full(len(labelled), None, dtype=object)
-    column[labelled] = list(truth) if truth.ndim == 1 else [";".join(map(str, np.flatnonzero(row))) for row in truth]
+    column[labelled] = list(truth)
     return column
-
-
-def _joined(classes: Any, chosen: np.ndarray) -> str:
-    return ";".join(str(label) for label, holds in zip(classes, chosen, strict=True) if holds)

@@ -87,7 +87,7 @@ def evaluate(run: Path, data: Path | None = None) -> dict[str, Any]:
 
 
 def predict(run: Path, data: Path, out: Path) -> dict[str, Any]:
-    """Write what a run's model says of each row of a table, as csv, tsv, parquet, feather or jsonl by the name of `out`.
+    """Write what a run's model says of each row of a table to `out`: csv, tsv, parquet, feather or jsonl by its name.
 
     A modality of which the table has no column is absent in every row. Values that could not be used go to a file of
     the same name with .errors.jsonl at its end, and are counted under "refused".

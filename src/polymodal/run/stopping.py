@@ -15,6 +15,7 @@ class Stop:
         self.signal: int | None = None
 
     def __call__(self) -> bool:
+        """Whether a signal was heard."""
         return self.signal is not None
 
 
@@ -29,9 +30,9 @@ def listening() -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def hear(number: int, frame: object) -> None:
+    def hear(number: int, _: object) -> None:
         stop.signal = number
         signal.signal(number, before[number])
 

@@ -101,9 +101,7 @@ class Rules:
     allow: Sequence[str] = ()
 
 
-def prepare(
-    table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rules()
-) -> tuple[Division, list[Finding]]:
+def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rules()) -> tuple[Division, list[Finding]]:
     """Divide a table for these parts, and examine what came of it: what a spec's `data` does, for plain objects.
 
     Copies of a row, and files with the same content, are kept on one side; shares of classes are kept. Raises GateError

@@ -8,6 +8,7 @@ from typing import Any
 
 from polymodal.balancing.base import Balancer
 from polymodal.core import PolymodalError
+from polymodal.data.base import Column
 from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
 from polymodal.spec.building import Maker
@@ -36,6 +37,11 @@ class Parts:
     balancer: Balancer
     settings: Settings
     width: int
+
+    @property
+    def readers(self) -> list[Column[Any]]:
+        """What reads the table, for each modality and then for each task."""
+        return [part.reader for part in self.modalities.values()] + [part.reader for part in self.tasks.values()]
 
 
 class Spec:

@@ -30,6 +30,11 @@ class Decoded:
     probabilities: np.ndarray | None = None
     classes: Sequence[str] = ()
 
+    @property
+    def chances(self) -> np.ndarray:
+        """(n, classes) the probabilities; (n, 0) where the task has no classes."""
+        return np.empty((len(self.prediction), 0)) if self.probabilities is None else self.probabilities
+
 
 class Head(nn.Module):
     """A linear decision on each view, and one decision out of them all.
@@ -65,11 +70,13 @@ class Head(nn.Module):
 class Task(ABC):
     """One kind of question.
 
-    Every option of the constructor is kept under its own name. `reader` reads the target; it is fitted on training rows
-    before `head` is called. `headline` names the metric that a comparison is read by, and `higher_is_better` its
-    direction. `answers` says of what kind its answers are, so that plain baselines and intervals can be made for it.
+    Every option of the constructor is kept under its own name. `target` is the column to predict and `reader` reads it;
+    it is fitted on training rows before `head` is called. `headline` names the metric that a comparison is read by, and
+    `higher_is_better` its direction. `answers` says of what kind its answers are, so that plain baselines and intervals
+    can be made for it.
     """
 
+    target: str
     reader: Column[Any]
     answers: ClassVar[AnswerKind]
     headline: ClassVar[str]
@@ -77,6 +84,11 @@ class Task(ABC):
     needs_input_gradient: ClassVar[bool] = False
     weight: float
     hides: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The labels in the order of the probabilities; empty where numbers are predicted."""
+        return ()
 
     @abstractmethod
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:

@@ -25,6 +25,7 @@ class Binary(Task):
     "no" and "yes"). `class_weight="balanced"` weighs each class as if both were equally frequent (King and Zeng 2001).
     """
 
+    reader: LabelColumn
     answers = "classes"
     headline = "auroc"
 
@@ -66,4 +67,4 @@ class Binary(Task):
 
     def metrics(self, decoded: Decoded, truth: np.ndarray) -> dict[str, float]:
         """accuracy, balanced_accuracy, macro_f1, auroc, auprc, log_loss, brier, ece."""
-        return classification(truth, decoded.probabilities, decoded.classes)
+        return classification(truth, decoded.chances, decoded.classes)

@@ -24,6 +24,7 @@ class Multiclass(Task):
     `class_weight="balanced"` weighs each class as if all were equally frequent.
     """
 
+    reader: LabelColumn
     answers = "classes"
     headline = "auroc"
 
@@ -62,4 +63,4 @@ class Multiclass(Task):
 
     def metrics(self, decoded: Decoded, truth: np.ndarray) -> dict[str, float]:
         """accuracy, balanced_accuracy, macro_f1, auroc (macro one-vs-rest), auprc, log_loss, brier, ece."""
-        return classification(truth, decoded.probabilities, decoded.classes)
+        return classification(truth, decoded.chances, decoded.classes)

@@ -29,6 +29,7 @@ class Multilabel(Task):
     cell that holds only the separator says that no label applies.
     """
 
+    reader: "TagsColumn"
     answers = "labels"
     headline = "auroc"
 
@@ -64,7 +65,7 @@ class Multilabel(Task):
 
     def metrics(self, decoded: Decoded, truth: np.ndarray) -> dict[str, float]:
         """Means over the labels of auroc, auprc and f1, and what the metrics module says besides."""
-        return measures.multilabel(truth, decoded.probabilities)
+        return measures.multilabel(truth, decoded.chances)
 
 
 class TagsColumn(Column[TargetCells]):

@@ -25,6 +25,7 @@ class Ordinal(Task):
     predicts the grade nearest to the expected one, which is the choice that keeps large misses rare.
     """
 
+    reader: LabelColumn
     answers = "ordered"
     headline = "qwk"
 
@@ -39,7 +40,7 @@ class Ordinal(Task):
 
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
         """A logit for each step, starting from how often the training rows lie above it."""
-        counts = np.asarray(self.reader.counts, dtype=float) + 1
+        counts = np.array(self.reader.counts, dtype=np.float64) + 1
         above = counts[::-1].cumsum()[::-1][1:] / counts.sum()
         return Head(views, width, torch.from_numpy(np.log(above / (1 - above))), combine)
 

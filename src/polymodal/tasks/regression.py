@@ -1,5 +1,6 @@
 """How much."""
 
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ from polymodal.tasks.targets import NumberColumn
 
 __all__ = ["Regression"]
 
+LOSSES: Mapping[str, Callable[..., Tensor]] = {"squared": F.mse_loss, "absolute": F.l1_loss, "huber": F.huber_loss}
+
 
 class Regression(Task):
     """A number, predicted in its own unit and trained in units of its spread among the training rows.
@@ -23,6 +26,7 @@ class Regression(Task):
     `loss` is "squared", "absolute", or "huber" (Huber 1964, squared within one standard deviation, absolute beyond).
     """
 
+    reader: NumberColumn
     answers = "numbers"
     headline = "r2"
 
@@ -39,8 +43,7 @@ class Regression(Task):
     def losses(self, outputs: Outputs, target: Tensor) -> Tensor:
         """(n,) loss in squared (or absolute) standard deviations of the training target."""
         scaled = ((target - self.reader.mean) / self.reader.spread).to(outputs.dtype)
-        measure = {"squared": F.mse_loss, "absolute": F.l1_loss, "huber": F.huber_loss}[self.loss]
-        return measure(outputs[:, 0], scaled, reduction="none")
+        return LOSSES[self.loss](outputs[:, 0], scaled, reduction="none")
 
     def decode(self, outputs: Outputs) -> Decoded:
         """Numbers in the unit of the target."""

@@ -1,4 +1,4 @@
-"""Folders that are either wholly there or not at all: written aside, synced, named last, checked by sha256 when read."""
+"""Folders that are wholly there or not at all: written aside, synced, named last, checked by sha256 when read."""
 
 import errno
 import hashlib
@@ -25,8 +25,8 @@ MANIFEST = "MANIFEST.json"
 def commit(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write a folder so that a crash at any moment leaves the old one, or the new one, and never a mixture.
 
-    Files go to a neighbour first and are synced; the manifest with their sha256 comes last; then the neighbour is renamed.
-    Raises ResourceError where the disk is full or may not be written; what was there before is untouched.
+    Files go to a neighbour first and are synced; the manifest with their sha256 comes last; then the neighbour is
+    renamed. Raises ResourceError where the disk is full or may not be written; what was there before is untouched.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
@@ -83,14 +83,16 @@ def save(folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mapping[
 
 def newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], list[str]] | None:
     """The newest checkpoint that is whole, its state, and a sentence for each one that had to be skipped."""
-    skipped = []
+    skipped: list[str] = []
     for place in reversed(_steps(folder)):
         try:
             files = verify(place)
             return read_tensors(files["state.safetensors"], place), json.loads(files["state.json"]), skipped
         except (PolymodalError, KeyError, ValueError) as error:
             skipped.append(f"skipped {place.name}: {error.code if isinstance(error, PolymodalError) else error}")
-    return None if not skipped else _none_valid(folder, skipped)
+    if skipped:
+        raise _damaged("no-valid-checkpoint", folder, "at least one whole checkpoint", "; ".join(skipped))
+    return None
 
 
 def tensors_as_bytes(tensors: Mapping[str, Tensor]) -> bytes:
@@ -130,10 +132,6 @@ def resources_checked(place: Path) -> Iterator[None]:
 
 def _steps(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if path.is_dir())
-
-
-def _none_valid(folder: Path, skipped: list[str]) -> None:
-    raise _damaged("no-valid-checkpoint", folder, "at least one whole checkpoint", "; ".join(skipped))
 
 
 def _write_synced(path: Path, content: bytes) -> None:

@@ -10,7 +10,7 @@ __all__ = ["drop_modalities"]
 
 
 def drop_modalities(batch: Batch, rate: float, generator: torch.Generator) -> Batch:
-    """Let about `rate` of the rows keep only a subset of the modalities they have, drawn evenly from all non-empty ones.
+    """Let about `rate` of the rows keep only some of the modalities they have, drawn evenly from all non-empty subsets.
 
     Absence is an index of -1, the same as for a value that was never there (Neverova et al. 2016, ModDrop, by row).
     """

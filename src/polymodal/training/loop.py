@@ -112,7 +112,7 @@ def train(
     settings: Settings,
     balancer: Balancer,
     folder: Path | None = None,
-    watch: tuple[Report, Callable[[], bool]] = (lambda event: None, lambda: False),
+    watch: tuple[Report, Callable[[], bool]] = (lambda _: None, lambda: False),
 ) -> Trainer:
     """Train a model in place and leave its best weights in it.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from polymodal.core import Batch, Refusal
 from polymodal.data.base import Rows
 from polymodal.data.samples import Samples
-from polymodal.model import Model
+from polymodal.model import Ensemble, Model
 from polymodal.tasks.base import Decoded
 from polymodal.training.batches import sweep
 
@@ -17,11 +17,11 @@ __all__ = ["answers", "outputs"]
 
 
 def outputs(
-    model: Model,
+    model: Model | Ensemble,
     samples: Samples,
     rows: Rows,
     change: Callable[[Batch], Batch] = lambda batch: batch,
-    refused: Callable[[Refusal], None] = lambda refusal: None,
+    refused: Callable[[Refusal], None] = lambda _: None,
     batch_size: int = 512,
 ) -> dict[str, Tensor]:
     """Outputs (rows, outputs) of each task, on the CPU, with the model in evaluation mode.
@@ -45,7 +45,7 @@ def outputs(
 
 
 def answers(
-    model: Model, samples: Samples, rows: Rows, made: Mapping[str, Tensor]
+    model: Model | Ensemble, samples: Samples, rows: Rows, made: Mapping[str, Tensor]
 ) -> dict[str, tuple[Decoded, np.ndarray, np.ndarray]]:
     """For each task: what was predicted and what is true for its labelled rows, and (rows,) True where labelled."""
     found = {}

@@ -18,8 +18,9 @@ class Settings:
     `averaging` is the share of the running average of weights that a step keeps (Polyak; 0 = off).
     `modality_dropout` is the share of rows that, at each step, keep only a random non-empty subset of their modalities.
     `members` are models that learn from different draws of training and validation rows and whose outputs are averaged;
-    None takes several where rows are few and one where they are many. `workers` are loader processes. `time_limit` is in seconds. `gramian_at` says where task gradients are compared,
-    when the balancer asks for that. `checkpoint_seconds` is the time between checkpoints.
+    None takes several where rows are few and one where they are many. `workers` are loader processes. `time_limit` is
+    in seconds. `gramian_at` says where task gradients are compared, when the balancer asks for that.
+    `checkpoint_seconds` is the time between checkpoints.
     """
 
     epochs: PositiveInt | None = None

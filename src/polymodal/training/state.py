@@ -18,8 +18,8 @@ __all__ = ["Counters", "TrainingState"]
 class Counters:
     """Where training stands.
 
-    `step` counts finished steps; `waited` counts epochs since the best validation loss. `reference` holds the validation
-    loss of each task before the first step, when each head answers with what is commonest.
+    `step` counts finished steps; `waited` counts epochs since the best validation loss. `reference` holds the
+    validation loss of each task before the first step, when each head answers with what is commonest.
     """
 
     step: int = 0
@@ -42,7 +42,7 @@ class TrainingState:
     counters: Counters = field(default_factory=Counters)
 
     def __post_init__(self) -> None:
-        self.live = list(self.model.parameters())
+        self.live: list[Tensor] = list(self.model.parameters())
         self.averaged = [weight.detach().clone() for weight in self.live]
         self.best = [weight.detach().clone() for weight in self.live]
 
