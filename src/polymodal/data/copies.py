@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from polymodal.data.base import DataTable
-from polymodal.data.cells import holds_objects
+from polymodal.data.cells import absent, dense, holds_objects, is_number
 from polymodal.data.kinds import infer_kind, parse_labels, parse_numbers
 
 __all__ = ["GiveAway", "How", "give_aways"]
@@ -52,24 +53,25 @@ class _Coded:
     """A column as numbers of its distinct values, worked out once for all targets."""
 
     def __init__(self, table: DataTable, name: str) -> None:
-        series = table.column(name)
-        self.labels = parse_labels(series, table.missing)
-        codes, distinct = pd.factorize(self.labels)
-        self.codes, self.count = codes.astype(np.int64), len(distinct)
-        self.known = codes >= 0
-        self._table, self._name = table, name
-        self._numbers: np.ndarray | None = None
+        self._series, self._missing = dense(table.column(name)), table.missing
+        self.known = ~absent(self._series, self._missing)
+        # Numbers need not be written out to be told apart, and writing a million of them takes seconds.
+        cells = self._series if is_number(self._series) else self.labels
+        found, distinct = pd.factorize(cells[self.known])
+        self.codes, self.count = np.full(len(cells), -1, dtype=np.int64), len(distinct)
+        self.codes[self.known] = found
 
-    @property
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """(n,) the values as they are written; None where there is none."""
+        return parse_labels(self._series, self._missing)
+
+    @cached_property
     def numbers(self) -> np.ndarray:
         """(n,) the values as numbers; all NaN where they are none."""
-        if self._numbers is None:
-            series = self._table.column(self._name)
-            kind = infer_kind(series, self._table.missing)
-            numeric = kind.name in {"number", "identifier", "boolean"}
-            parsed = parse_numbers(series, kind, self._table.missing)[0] if numeric else np.full(len(series), np.nan)
-            self._numbers = parsed
-        return self._numbers
+        kind = infer_kind(self._series, self._missing)
+        numeric = kind.name in {"number", "identifier", "boolean"}
+        return parse_numbers(self._series, kind, self._missing)[0] if numeric else np.full(len(self._series), np.nan)
 
 
 def give_aways(table: DataTable, columns: Iterable[str], targets: Mapping[str, str]) -> list[GiveAway]:
@@ -99,10 +101,10 @@ def _how(own: _Coded, truth: _Coded) -> How | None:
     if rows < _ROWS or rows < 0.5 * truth.known.sum():
         return None
     mine, its = own.codes[both], truth.codes[both]
-    pairs = len(pd.unique(mine * truth.count + its))
     levels, classes = len(pd.unique(mine)), len(pd.unique(its))
-    if classes < 2:
+    if classes < 2 or (levels != classes < _LEVELS and rows < 2 * _REPEATS * levels):
         return None
+    pairs = len(pd.unique(mine * truth.count + its))
     if pairs == levels == classes and (rows >= _REPEATS * classes or _same(own, truth, both)):
         return "equal" if _same(own, truth, both) else "renamed"
     if min(levels, classes) >= _LEVELS and _same_order(own, truth, both):
@@ -121,7 +123,11 @@ def _same_order(own: _Coded, truth: _Coded, both: np.ndarray) -> bool:
     if np.isnan(its).any():
         return False
     mine = own.numbers[both]
-    if np.isnan(mine).any():
-        return False
+    # The first rows nearly always tell, and sorting them is nothing.
+    return not np.isnan(mine).any() and _in_order(mine[:1000], its[:1000]) and _in_order(mine, its)
+
+
+def _in_order(mine: np.ndarray, its: np.ndarray) -> bool:
+    """Whether both can be put into one order, or into opposite ones."""
     up, down = its[np.lexsort((its, mine))], its[np.lexsort((-its, mine))]
     return bool((np.diff(up) >= 0).all() or (np.diff(down) <= 0).all())
