@@ -31,7 +31,7 @@ def fits(monkeypatch):
     """What `run.fit` was called with, instead of training."""
     calls = []
 
-    def fit(spec, out, *, resume=False, progress=None):
+    def fit(spec, out, *, resume=False, progress=None, command=None):
         calls.append((spec, out, resume, progress))
         if progress is not None:
             progress({"event": "start", "rows": SUMMARY["rows"]})

@@ -108,6 +108,15 @@ def test_what_is_worth_a_warning(frame):
     refuse(list(found.values()))
 
 
+def test_a_word_is_not_infinite(frame):
+    frame["note"] = [f"seen on day {day} by the nurse of the ward" for day in range(ROWS)]
+    frame["drug"] = np.where(np.arange(ROWS) % 3, "none", "aspirin")
+    frame.loc[[5, 44], ["note", "drug"]] = "inf"
+    assert codes(frame, ("a", "note", "drug")) == {}
+    frame["a"] = frame["a"].astype(str).replace(frame["a"].astype(str)[7], "Infinity")
+    assert codes(frame, ("a", "note"))["infinite-values"].rows.tolist() == [7]
+
+
 def test_joins_that_meet_nobody(frame):
     few = JoinReport("labs", "id", matched=3, unmatched=57, unnamed=0, unused=9)
     assert codes(frame, joins=[few])["few-join-matches"].severity == "warning"

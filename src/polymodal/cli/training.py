@@ -1,5 +1,7 @@
 """Verbs that train: `demo` and `fit`."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +35,8 @@ def demo(
     from polymodal.spec import Spec
 
     spec = Spec.from_dict(sets.named("glyphs").spec(), name="glyphs").override(*session.overrides(assignments))
-    _fit(session, spec, free_folder("polymodal-demo") if out is None else checked_path(out), resume=False)
+    run = free_folder("polymodal-demo") if out is None else checked_path(out)
+    _fit(session, spec, run, ["demo", "--out", str(run)], assignments)
 
 
 def fit(
@@ -47,16 +50,20 @@ def fit(
     from polymodal.spec import load
 
     described = load(checked_path(spec), session.overrides(assignments))
-    _fit(session, described, checked_path(out), resume=resume)
+    _fit(session, described, checked_path(out), ["fit", str(spec), "--out", str(out)], assignments, resume)
 
 
-def _fit(session: Session, spec: Any, out: Path, *, resume: bool) -> None:
+def _fit(
+    session: Session, spec: Any, out: Path, words: Sequence[str], assignments: SetKeys, resume: bool = False
+) -> None:
     from polymodal import run
     from polymodal.evaluation import judge_run
     from polymodal.report import build_report
 
+    settings = [word for assignment in session.overrides(assignments) for word in ("--set", assignment)]
+    command = shlex.join(["polymodal", *words, *settings])
     with progress(session) as listener:
-        summary = run.fit(spec, out, resume=resume, progress=listener)
+        summary = run.fit(spec, out, resume=resume, progress=listener, command=command)
     session.note("comparing with plain models, and with each modality alone and dark")
     judge_run(run.open_run(out))
     report = build_report(out)

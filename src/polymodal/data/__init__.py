@@ -17,6 +17,7 @@ from polymodal.data.joins import JoinReport, join
 from polymodal.data.kinds import Kind, infer_kind
 from polymodal.data.ledger import Ledger, apply_policy
 from polymodal.data.samples import Samples
+from polymodal.data.selection import expand_columns
 from polymodal.data.splits import Split, SplitPlan, make_split, strata_of
 from polymodal.data.tables import from_frame, read_table
 
@@ -35,6 +36,7 @@ __all__ = [
     "SplitPlan",
     "apply_policy",
     "examine",
+    "expand_columns",
     "from_frame",
     "infer_kind",
     "inseparable",

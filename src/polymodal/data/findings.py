@@ -16,6 +16,7 @@ from polymodal.data.copies import GiveAway, give_aways
 from polymodal.data.duplicates import repeated_rows
 from polymodal.data.files import content_hashes
 from polymodal.data.joins import JoinReport
+from polymodal.data.kinds import infer_kind
 from polymodal.data.splits import Split
 
 __all__ = ["LEAKS", "Finding", "Roles", "examine", "inseparable", "refuse"]
@@ -224,7 +225,8 @@ def _inputs(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:
             found = "every training row that has a value has the same"
             yield Finding("constant-column", "warning", where, found, "leave it out")
         infinite = _infinite(series)
-        if len(infinite):
+        # Among words and texts, "inf" is a word.
+        if len(infinite) and infer_kind(series, table.missing).name == "number":
             found = f"{len(infinite)} infinite values; they count as missing"
             yield Finding("infinite-values", "warning", where, found, "mend them at their source", infinite)
 

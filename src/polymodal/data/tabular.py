@@ -1,6 +1,5 @@
 """Columns of a table as numbers and categories: what a tabular encoder reads."""
 
-import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +9,13 @@ import pandas as pd
 import torch
 from scipy.stats import norm
 
-from polymodal.core import DataError, Refusal, Values, did_you_mean
+from polymodal.core import DataError, Refusal, Values
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.kinds import Kind, infer_kind, parse_dates, parse_labels, parse_numbers
 from polymodal.data.plain import Plain, plain_categories, plain_numbers
+from polymodal.data.selection import expand_columns
 
-__all__ = ["MISSING", "UNKNOWN", "TableCells", "TableColumn", "expand"]
+__all__ = ["MISSING", "UNKNOWN", "TableCells", "TableColumn"]
 
 MISSING, UNKNOWN, KNOWN = 0, 1, 2
 """Codes of a category: 0 = no value, 1 = a rare or never seen value, 2 and up = the values that were learned."""
@@ -91,7 +91,9 @@ class TableColumn(Column[TableCells]):
         """Learn kinds, quantiles and vocabularies; columns without any information are left out."""
         self.kinds, self.scales, self.vocabularies = {}, {}, {}
         self.training_rows = len(rows)
-        for name in expand(self.names, table):
+        have = [str(name) for name in table.frame.columns]
+        chosen = set(expand_columns(self.names, have, where=table.source))
+        for name in filter(chosen.__contains__, have):
             part = table.column(name).iloc[rows]
             kind = infer_kind(part, table.missing)
             if kind.name in ("number", "date"):
@@ -200,27 +202,6 @@ def _numeric(
     month = np.where(known, (days.astype("datetime64[M]").astype(np.int64) % 12) + 1.0, np.nan)
     weekday = np.where(known, (np.floor(values) + 3) % 7, np.nan)
     return {name: values, f"{name} (month)": month, f"{name} (weekday)": weekday}
-
-
-def expand(patterns: Sequence[str], table: DataTable) -> list[str]:
-    """Column names for names and patterns, in the order of the table, each once.
-
-    Raises DataError for a name or pattern that matches nothing.
-    """
-    have = [str(column) for column in table.frame.columns]
-    chosen: set[str] = set()
-    for pattern in patterns:
-        found = [pattern] if pattern in have else fnmatch.filter(have, pattern)
-        if not found:
-            raise DataError(
-                "unknown-column",
-                where=table.source,
-                expected=f'a column "{pattern}"',
-                found=f"{len(have)} columns, none of that name",
-                remedy=did_you_mean(pattern, have),
-            )
-        chosen |= set(found)
-    return [name for name in have if name in chosen]
 
 
 def _index(present: np.ndarray) -> torch.Tensor:

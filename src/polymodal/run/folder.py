@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import torch
 
 import polymodal
 from polymodal.core import Refusal, ResourceError, UsageProblem
+from polymodal.data.ledger import Ledger
 from polymodal.training.checkpoints import resources_checked
 
 __all__ = ["Folder", "environment"]
@@ -34,7 +35,6 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._refused: set[tuple[int, str]] = set()
 
     @contextmanager
     def hold(self, resume: bool) -> Iterator["Folder"]:
@@ -78,11 +78,13 @@ class Folder:
             self._append("events.jsonl", {"time": round(time.time(), 3)} | dict(event))
 
     def refuse(self, refusals: list[Refusal]) -> None:
-        """Append refused values to errors.jsonl, each place once however often it is met."""
-        for refusal in refusals:
-            if (refusal.row, refusal.column) not in self._refused:
-                self._refused.add((refusal.row, refusal.column))
-                self._append("errors.jsonl", asdict(refusal))
+        """Append refused values to errors.jsonl, each once however often it is met."""
+        with resources_checked(self._ledger.path):
+            self._ledger.add(refusals)
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        return Ledger(self.path / "errors.jsonl")
 
     def _append(self, name: str, line: Mapping[str, Any]) -> None:
         with resources_checked(self.path / name), (self.path / name).open("a") as file:

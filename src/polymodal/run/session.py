@@ -1,6 +1,7 @@
 """The verbs of a run folder: fit, evaluate, predict."""
 
 import io
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -49,11 +50,14 @@ class Run:
     fitted: Fitted
 
 
-def fit(spec: Spec, out: Path, *, resume: bool = False, progress: Progress | None = None) -> dict[str, Any]:
+def fit(
+    spec: Spec, out: Path, *, resume: bool = False, progress: Progress | None = None, command: str | None = None
+) -> dict[str, Any]:
     """Train what a spec describes into the folder `out`, judge it on the test rows, and say how it went.
 
     Returns what `fit --json` prints. `resume` goes on with an interrupted run; it ends with the same weights as one
-    that was not. Raises the errors of core.errors: SpecError, DataError, GateError, DivergedError, ResourceError.
+    that was not. `command` is the command line that asked for it, which metrics.json keeps. Raises the errors of
+    core.errors: SpecError, DataError, GateError, DivergedError, ResourceError.
     """
     began = time.monotonic()
     folder = Folder(out)
@@ -73,7 +77,7 @@ def fit(spec: Spec, out: Path, *, resume: bool = False, progress: Progress | Non
             place = out / "checkpoints"
             fitted = fit_parts(source.table, parts, division, source.spec.data.bad_rows, place, watch)
         run = Run(folder, source.spec, fitted)
-        return _finish(run, time.monotonic() - began)
+        return _finish(run, time.monotonic() - began, command)
 
 
 def evaluate(run: Path, data: Path | None = None) -> dict[str, Any]:
@@ -164,7 +168,7 @@ def _begin(folder: Folder, spec: Spec, source: Source, split: Split, findings: l
     folder.event({"event": "start", "rows": counts(split)})
 
 
-def _finish(run: Run, seconds: float) -> dict[str, Any]:
+def _finish(run: Run, seconds: float, command: str | None) -> dict[str, Any]:
     """Judge, save the model, write predictions and metrics."""
     folder, fitted, data = run.folder, run.fitted, run.spec.data
     table, made = predictions(fitted, fitted.split.test, data.id, lambda refusal: folder.refuse([refusal]))
@@ -172,7 +176,9 @@ def _finish(run: Run, seconds: float) -> dict[str, Any]:
     summary = _summary(folder.path, fitted.split, judged, seconds)
     bundle.save(folder.path / "model", fitted.model, run.spec.resolved().to_dict(), bundle.card(fitted.model, summary))
     folder.write("predictions.parquet", _parquet(table))
-    folder.write_json("metrics.json", {"version": 1} | summary | {"run": folder.path.name})
+    name = folder.path.resolve().name
+    made_by = command or shlex.join(["polymodal", "fit", "spec.yaml", "--out", name])
+    folder.write_json("metrics.json", {"version": 1} | summary | {"run": name, "command": made_by})
     folder.event({"event": "finish", "seconds": round(seconds, 3)})
     return summary
 

@@ -10,9 +10,8 @@ is declared once, by the annotations of its constructor.
 'regression'
 """
 
-from polymodal.spec.columns import expand_columns
 from polymodal.spec.parts import describe
 from polymodal.spec.sections import DataSection, Join, SplitSection
 from polymodal.spec.spec import Parts, Spec, load
 
-__all__ = ["DataSection", "Join", "Parts", "Spec", "SplitSection", "describe", "expand_columns", "load"]
+__all__ = ["DataSection", "Join", "Parts", "Spec", "SplitSection", "describe", "load"]

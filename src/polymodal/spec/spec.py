@@ -9,11 +9,11 @@ from typing import Any
 from polymodal.balancing.base import Balancer
 from polymodal.core import PolymodalError
 from polymodal.data.base import Column
+from polymodal.data.selection import expand_columns
 from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
 from polymodal.spec.building import Maker
 from polymodal.spec.checking import checked
-from polymodal.spec.columns import expand_columns
 from polymodal.spec.overrides import override
 from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, TASKS, describe
 from polymodal.spec.plain import plain_source

@@ -3,7 +3,7 @@
 import pytest
 
 from polymodal.core import DataError
-from polymodal.spec import expand_columns
+from polymodal.data.selection import expand_columns
 
 NAMES = ["id", "age", "csf_tau", "csf_abeta", "score[0]", "target"]
 
