@@ -143,7 +143,7 @@ def fingerprint(table: DataTable, rows: Rows | None = None) -> str:
     """A sha256 of the content of a table, by which a resumed run knows its data again."""
     frame = table.frame if rows is None else table.frame.iloc[rows]
     # Only what holds objects has to be written out; numbers and text are hashed as they lie, fifty times as fast.
-    mixed = [name for name, kind in frame.dtypes.items() if kind == object]
+    mixed = [name for name, kind in frame.dtypes.items() if pd.api.types.is_object_dtype(kind)]
     hashed = pd.util.hash_pandas_object(frame.astype(dict.fromkeys(mixed, "str")), index=False)
     hashed = hashed.to_numpy(dtype=np.uint64)
     return hashlib.sha256(hashed.tobytes() + ",".join(map(str, frame.columns)).encode()).hexdigest()
