@@ -39,7 +39,17 @@ def _git(*words: str) -> str:
 
 
 def _hardware() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    """What the figures were measured on; no name of a machine or of a person."""
+    versions = f"python {platform.python_version()}, torch {torch.__version__}"
+    return f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {versions}"
+
+
+def _processor() -> str:
+    """The processor's own name where the system tells it, else its architecture."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 COMMIT = _commit()  # when the script started, which is what it runs

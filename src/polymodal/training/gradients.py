@@ -28,9 +28,10 @@ def labelled(model: Model, batch: Batch) -> Tensor:
 
 def sample_losses(model: Model, name: str, outputs: Tensor, batch: Batch) -> Tensor:
     """(labelled,) the loss of each labelled row of one task."""
-    target = batch.targets[name]
-    chosen = target.index[target.present]
-    return model.tasks[name].losses(outputs[target.present], target.data["target"][chosen])
+    target, present = batch.targets[name], batch.targets[name].present
+    if present.all():
+        return model.tasks[name].losses(outputs, target.data["target"][target.index])
+    return model.tasks[name].losses(outputs[present], target.data["target"][target.index[present]])
 
 
 def gramian(losses: Tensor, places: Sequence[Tensor]) -> Tensor:

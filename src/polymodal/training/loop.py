@@ -13,6 +13,7 @@ from torch import Tensor
 
 from polymodal.balancing.base import Balancer
 from polymodal.core import Batch
+from polymodal.core.masking import keep
 from polymodal.core.seeding import reseed, seeded, torch_generator
 from polymodal.data.base import Rows
 from polymodal.data.samples import Samples
@@ -77,7 +78,7 @@ class Trainer:
         for group in state.optimiser.param_groups:
             group["lr"] = settings.lr * self.rate(number)
         if known.any():
-            self._descend((losses[known] * weights[known]).sum(), outputs, batch)
+            self._descend(keep(losses * weights, known).sum(), outputs, batch)
         state.counters.step += 1
         state.average()
         return losses.detach()
