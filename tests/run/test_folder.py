@@ -1,0 +1,67 @@
+"""A run folder belongs to one process, loses nothing that was written, and says why it cannot be had."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from polymodal.core import Refusal, ResourceError, UsageProblem
+from polymodal.run.folder import Folder, environment
+
+
+def test_a_held_folder_names_its_holder(tmp_path: Path):
+    with Folder(tmp_path / "run").hold(resume=False):
+        with pytest.raises(ResourceError, match=f"process {os.getpid()}") as caught:
+            Folder(tmp_path / "run").hold(resume=True).__enter__()
+        assert caught.value.code == "run-is-locked"
+    with Folder(tmp_path / "run").hold(resume=False):
+        pass
+
+
+def test_a_used_folder_needs_resume_and_is_swept(tmp_path: Path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / ".model.1.partial").mkdir()
+    with pytest.raises(UsageProblem, match="run-exists"):
+        Folder(tmp_path).hold(resume=False).__enter__()
+    with Folder(tmp_path).hold(resume=True):
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "model"]
+
+
+def test_a_place_that_cannot_be_a_folder_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match="not-writable") as caught:
+        Folder(tmp_path / "file" / "run").hold(resume=False).__enter__()
+    assert caught.value.exit_code == 6
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = Folder(tmp_path)
+    folder.write_json("metrics.json", {"version": 1})
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ResourceError, match="disk-full"):
+        folder.write_json("metrics.json", {"version": 2})
+    assert folder.read_json("metrics.json") == {"version": 1}
+
+
+def test_steps_are_not_kept_and_a_refusal_is_written_once_even_by_a_later_process(tmp_path: Path):
+    refusal = Refusal(3, "scan", "is cut off", "b/3.png")
+    for folder in (Folder(tmp_path), Folder(tmp_path)):
+        folder.event({"event": "step", "step": 1})
+        folder.event({"event": "epoch", "epoch": 1})
+        folder.event({"event": "refused", "refusal": refusal})
+        folder.refuse([refusal])
+    kept = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [event["event"] for event in kept] == ["epoch", "epoch"]
+    assert len((tmp_path / "errors.jsonl").read_text().splitlines()) == 1
+
+
+def test_the_environment_names_no_person_and_no_machine():
+    told = json.dumps(environment())
+    assert os.uname().nodename not in told
+    assert str(Path.home()) not in told

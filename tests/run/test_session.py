@@ -1,0 +1,192 @@
+"""A run from beginning to end, moved, refused, continued, limited."""
+
+import errno
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from polymodal import run
+from polymodal.core import DamagedError, DataError, GateError, ResourceError, UsageProblem
+from polymodal.training import checkpoints
+from tests.run.small import cohort, ended, events, spec, write
+
+
+def interrupt_at(steps: int):
+    """A listener that sends SIGINT at the given step, once."""
+    seen = iter(range(1, steps + 1))
+
+    def listen(event):
+        if event["event"] in {"step", "epoch"} and next(seen, 0) == steps:
+            signal.raise_signal(signal.SIGINT)
+
+    return listen
+
+
+def same(first: Path, second: Path) -> None:
+    (weights, predicted), (others, expected) = ended(first), ended(second)
+    assert weights == others
+    pd.testing.assert_frame_equal(predicted, expected, check_exact=True)
+
+
+def test_a_run_holds_what_it_promises(finished: Path):
+    names = {path.name for path in (finished / "run").iterdir()}
+    assert names >= {
+        "spec.yaml", "spec.resolved.yaml", "environment.json", "events.jsonl", "splits.parquet", "predictions.parquet",
+        "metrics.json", "model", "checkpoints",
+    }  # fmt: skip
+    told = json.loads((finished / "run" / "metrics.json").read_text())
+    assert (told["version"], told["run"]) == (1, "run")
+    assert told["command"] == "polymodal fit spec.yaml --out run"
+    assert told["rows"]["test"] == 24
+    assert sum(told["rows"].values()) == 96
+    assert set(told["tasks"]) == {"sick", "score", "signs"}
+    for task in told["tasks"].values():
+        assert task["headline"] in task["metrics"]
+        assert all(low <= task["metrics"][name] <= high for name, (low, high) in task["intervals"].items())
+    assert not any(str(finished) in path.read_text() for path in (finished / "run").glob("*.json*"))
+
+
+def test_predictions_stand_beside_the_truth_in_the_same_words(finished: Path):
+    frame, predicted = cohort(), ended(finished / "run")[1]
+    rows = predicted["row"]
+    assert set(predicted["split"]) == {"test"}
+    assert predicted["id"].tolist() == frame["patient"][rows].tolist()
+    known = frame["sick"][rows].notna().to_numpy()
+    assert predicted["sick.target"][known].tolist() == frame["sick"][rows][known].tolist()
+    assert predicted["sick.target"][~known].isna().all()
+    np.testing.assert_allclose(predicted["score.target"].astype(float), frame["score"][rows])
+    assert predicted["signs.target"].tolist() == ["" if cell == ";" else cell for cell in frame["signs"][rows]]
+    assert set(predicted["signs.prediction"]) <= {"", "pain", "rash", "pain;rash"}
+    both = predicted[["sick.probability.no", "sick.probability.yes"]].sum(axis=1)
+    np.testing.assert_allclose(both, 1.0)
+
+
+def test_evaluate_and_predict_repeat_what_fit_said(finished: Path):
+    place = finished / "run"
+    told = json.loads((place / "metrics.json").read_text())
+    again = run.evaluate(place)
+    assert again["rows"] == told["rows"]
+    for name, task in again["tasks"].items():
+        assert task["metrics"] == pytest.approx(told["tasks"][name]["metrics"], abs=1e-6)
+    assert run.evaluate(place, finished / "cohort.csv")["rows"] == {"train": 0, "validation": 0, "test": 96}
+    run.predict(place, finished / "cohort.csv", finished / "out.parquet")
+    made, expected = pd.read_parquet(finished / "out.parquet"), ended(place)[1]
+    there = made.iloc[expected["row"]].reset_index(drop=True)
+    np.testing.assert_allclose(there["score.prediction"], expected["score.prediction"], atol=1e-5)
+    assert there["id"].tolist() == expected["id"].tolist()
+
+
+def test_a_moved_folder_works(finished: Path, tmp_path: Path):
+    shutil.copytree(finished, tmp_path / "elsewhere" / "deep")
+    moved = tmp_path / "elsewhere" / "deep"
+    assert run.evaluate(moved / "run")["tasks"] == run.evaluate(finished / "run")["tasks"]
+    alone = tmp_path / "alone"
+    shutil.move(moved / "run", alone)
+    told = run.predict(alone, moved / "cohort.csv", tmp_path / "out.csv")
+    assert (told["rows"], told["refused"]) == (96, 0)
+
+
+@pytest.mark.parametrize("steps", [1, 6, 15])
+def test_an_interrupted_run_ends_like_one_that_was_not(finished: Path, folder: Path, steps: int):
+    with pytest.raises(KeyboardInterrupt):
+        run.fit(spec(folder), folder / "run", progress=interrupt_at(steps))
+    assert not (folder / "run" / "model").exists()
+    with pytest.raises(DamagedError, match="did not finish"):
+        run.evaluate(folder / "run")
+    run.fit(spec(folder), folder / "run", resume=True)
+    assert [event["step"] for event in events(folder / "run", "resumed")] == [steps]
+    same(folder / "run", finished / "run")
+
+
+def test_several_members_are_continued_too(folder: Path):
+    two = spec(folder, "train.members=2")
+    run.fit(two, folder / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run.fit(two, folder / "run", progress=interrupt_at(20))
+    run.fit(two, folder / "run", resume=True)
+    same(folder / "run", folder / "whole")
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(finished: Path, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    write_one, left = checkpoints._write_synced, iter(range(13))
+
+    def full(path: Path, content: bytes) -> None:
+        if next(left, None) is None:
+            path.write_bytes(content[:10])
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write_one(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "_write_synced", full)
+        with pytest.raises(ResourceError, match="disk-full") as caught:
+            run.fit(spec(folder), folder / "run")
+    assert caught.value.exit_code == 6
+    places = sorted((folder / "run" / "checkpoints" / "member-0").iterdir())
+    assert [place.name for place in places] == ["step-000003", "step-000004"]
+    assert all(checkpoints.verify(place) for place in places)
+    run.fit(spec(folder), folder / "run", resume=True)
+    same(folder / "run", finished / "run")
+
+
+def test_another_spec_or_table_is_not_continued(finished: Path, tmp_path: Path):
+    place = tmp_path / "copy"
+    shutil.copytree(finished, place)
+    with pytest.raises(UsageProblem, match="another spec"):
+        run.fit(spec(place, "train.lr=0.5"), place / "run", resume=True)
+    frame = cohort()
+    frame.loc[5, "dose"] = 9.9
+    write(place, frame)
+    with pytest.raises(UsageProblem, match="another table"):
+        run.fit(spec(place), place / "run", resume=True)
+
+
+def test_a_used_folder_is_refused_and_left_alone(finished: Path):
+    before = ended(finished / "run")[0]
+    with pytest.raises(UsageProblem, match="--resume") as caught:
+        run.fit(spec(finished), finished / "run")
+    assert caught.value.exit_code == 2
+    assert ended(finished / "run")[0] == before
+
+
+def test_what_is_no_run_is_named(tmp_path: Path):
+    with pytest.raises(UsageProblem, match="no-run"):
+        run.evaluate(tmp_path / "nothing")
+
+
+def test_a_gate_closes_before_anything_is_trained(folder: Path):
+    leaky = cohort().assign(copy=lambda frame: frame["sick"].map({"yes": 1, "no": 0}))
+    write(folder, leaky)
+    with pytest.raises(GateError, match="column-equals-target") as caught:
+        run.fit(spec(folder, "modalities.labs.columns=[age, copy]"), folder / "run")
+    assert caught.value.exit_code == 8
+    assert not (folder / "run" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("policy", ["error", "skip", "mask"])
+def test_bad_rows_go_as_the_spec_says(folder: Path, policy: str):
+    frame = cohort().astype({"dose": object})
+    frame.loc[7, "dose"] = "plenty"
+    write(folder, frame)
+    asked = spec(folder, f"data.bad_rows={policy}", "train.epochs=1")
+    if policy == "error":
+        with pytest.raises(DataError, match='column "dose"') as caught:
+            run.fit(asked, folder / "run")
+        assert "cohort.csv:9" in caught.value.where
+        return
+    rows = run.fit(asked, folder / "run")["rows"]
+    assert sum(rows.values()) == (95 if policy == "skip" else 96)
+    lines = [json.loads(line) for line in (folder / "run" / "errors.jsonl").read_text().splitlines()]
+    action = "skipped" if policy == "skip" else "masked"
+    assert [(line["row"], line["column"], line["action"]) for line in lines] == [(7, "dose", action)]
+
+
+def test_a_time_limit_is_kept(folder: Path):
+    asked = spec(folder, "train.epochs=100000", "train.patience=100000", "train.time_limit=0.5")
+    assert run.fit(asked, folder / "run")["seconds"] < 30
+    (saved,) = events(folder / "run", "checkpoint")[-1:]
+    assert 0 < saved["step"] < 400_000
