@@ -1,6 +1,7 @@
 """Nets that read numbers and categories, some of which are missing."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -57,9 +58,10 @@ class TabularMlp(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.numbers = numbers
+        if not numbers and not len(sizes):
+            raise ValueError("a table needs a number or a category, found neither")
         self.pieces = PiecewiseLinear(bins) if bins and numbers else None
-        self.linear = nn.Linear(numbers * (2 + (bins if numbers else 0)), width)
+        self.linear = nn.Linear(numbers * (2 + bins), width) if numbers else None
         offsets = torch.tensor([0, *sizes]).cumsum(0)
         self.register_buffer("offsets", offsets[:-1])
         self.codes = nn.Embedding(int(offsets[-1]), width) if len(sizes) else None
@@ -70,16 +72,21 @@ class TabularMlp(nn.Module):
 
     def forward(self, parts: Mapping[str, Tensor]) -> Tokens:
         """numbers (n, numbers) with NaN where missing, codes (n, categories) → Tokens (n, 1, width)."""
-        numbers = parts["numbers"].to(self.linear.weight.dtype)
+        read = []
+        if self.linear is not None:
+            read.append(self.linear(self._features(parts["numbers"].to(self.linear.weight.dtype))))
+        if self.codes is not None:
+            read.append(self.codes(parts["codes"] + self.offsets).sum(dim=1))
+        values = self.blocks(self.dropout(reduce(torch.add, read))).unsqueeze(1)
+        return Tokens(values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device))
+
+    def _features(self, numbers: Tensor) -> Tensor:
+        """(n, numbers) → (n, features): the numbers, where they are missing, and the pieces they fill."""
         missing = numbers.isnan()
         features = [keep(numbers, ~missing), missing.to(numbers.dtype)]
         if self.pieces is not None:
             features.append(self.pieces(numbers).flatten(1))
-        read = self.linear(torch.cat(features, dim=1))
-        if self.codes is not None:
-            read = read + self.codes(parts["codes"] + self.offsets).sum(dim=1)
-        values = self.blocks(self.dropout(read)).unsqueeze(1)
-        return Tokens(values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device))
+        return torch.cat(features, dim=1)
 
 
 class ColumnTransformer(nn.Module):
