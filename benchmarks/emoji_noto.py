@@ -4,8 +4,9 @@ Question: the category of 1,641 emoji (no flags) out of picture, name and tags; 
 near copies together; the set's own spec from scratch, and with the frozen text encoder of an installed package.
 Bar: fused above each single modality (a model trained on it alone: paired test, lower 95 % bound above 0), and at least
 the product of two logistic models (n-grams of name and tags; main axes of the pixels; lower bound above -1 point).
-Read by: the 1,641 answers of all folds together, accuracy and log loss, paired bootstrap that draws groups whole. The
-penalty of each logistic model is chosen on the fold's training rows; the one on everything stands beside.
+Read by: the 1,641 answers of all folds together, paired bootstrap that draws groups whole; accuracy decides, log loss
+and macro AUROC are shown. Fewer folds than five are not the bar. The penalty of each logistic model is
+chosen on the fold's training rows; the one on everything stands beside.
 
     python benchmarks/emoji_noto.py [scratch | frozen] [FOLDS]
 """
