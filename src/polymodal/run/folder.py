@@ -26,6 +26,17 @@ __all__ = ["Folder", "environment"]
 
 PACKAGES = ("torch", "lightning-fabric", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "safetensors", "pillow")
 
+_held: set[int] = set()
+
+
+def _let_go() -> None:
+    """What a process inherits it does not hold: a loader's worker would keep the lock of a run that was killed."""
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)
+
 
 class Folder:
     """One run folder; every path inside is relative, so it can be moved.
@@ -42,6 +53,7 @@ class Folder:
         with resources_checked(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        _held.add(handle)
         try:
             self._lock(handle)
             self._refuse_used(resume)
@@ -49,6 +61,7 @@ class Folder:
                 shutil.rmtree(leftover, ignore_errors=True)
             yield self
         finally:
+            _held.discard(handle)
             os.close(handle)
 
     def write(self, name: str, content: str | bytes) -> None:
