@@ -24,7 +24,7 @@ def kill_where(there: str, run: Path, workers: int) -> None:
     """Start the run in a process of its own and kill it as soon as a file or folder of this pattern is there."""
     process = PROCESSES.Process(target=fit_small, args=(run, workers))
     process.start()
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300  # a guard against waiting for ever, not a bound on speed
     while not list(run.glob(there)):
         assert process.is_alive(), f"the run ended before {there} was there"
         assert time.monotonic() < until, f"{there} never came"
