@@ -5,10 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from polymodal.balancing.base import Balancer
@@ -24,6 +23,9 @@ from polymodal.training.dropout import drop_modalities
 from polymodal.training.settings import Settings
 from polymodal.training.state import TrainingState
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 __all__ = ["Interrupted", "Trainer", "train"]
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -37,7 +39,7 @@ class Interrupted(Exception):
 class Trainer:
     """The parts that one training run holds together: nothing but names for what `train` was given."""
 
-    fabric: Fabric
+    fabric: "Fabric"
     state: TrainingState
     settings: Settings
     plan: Plan
@@ -122,6 +124,8 @@ def train(
     one that says whether to stop; then the state is saved and Interrupted raised. Raises DivergedError on a loss or
     gradient that is not finite, before it reaches the weights.
     """
+    from lightning_fabric import Fabric  # a second to import, which reading and checking a spec need not wait for
+
     settings = settings.resolved(len(rows["train"]))
     fabric = Fabric(
         accelerator="auto", devices=1, precision="bf16-mixed" if settings.precision == "bf16" else "32-true"
