@@ -14,8 +14,11 @@ __all__ = ["Bootstrap", "Difference", "bootstrap", "intervals", "resampled"]
 CHUNK = 250_000
 """Weights held at a time: small enough to stay in the processor's cache, which is what makes 1,000 draws cheap."""
 
+AT_ONCE = 8
+"""Draws that are held together however many rows there are: sorting the rows is then paid for once for all of them."""
+
 LEAST_DRAWS = 200
-ROW_DRAWS = 2e8
+ROW_DRAWS = 2e7
 """Beyond this many rows × draws, fewer draws are made: at such sizes an interval hardly depends on their number."""
 
 
@@ -96,7 +99,7 @@ def resampled(
         return
     draws = min(draws, max(LEAST_DRAWS, int(ROW_DRAWS / count)))
     generator = numpy_generator(seed, "bootstrap", units)
-    step = max(1, min(draws, CHUNK // count))
+    step = max(AT_ONCE, min(draws, CHUNK // count))
     for start in range(0, draws, step):
         taken = generator.integers(0, units, (min(step, draws - start), units))
         counts = np.zeros((len(taken), units))

@@ -11,6 +11,7 @@ draw at a time, is the reference in the tests.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -69,6 +70,11 @@ class Answers:
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    @cached_property
+    def numbered(self) -> tuple[np.ndarray, np.ndarray]:
+        """Truth and prediction as places in `classes`, (n,) each; -1 for a label that is not among them."""
+        return _numbers(self.truth, self.classes), _numbers(self.prediction, self.classes)
 
     def take(self, rows: np.ndarray) -> "Answers":
         """The same for some of the rows."""
@@ -150,7 +156,7 @@ def _single(answers: Answers) -> dict[str, float]:
 
 
 def _classes(answers: Answers, weights: np.ndarray) -> Draws:
-    truth, chosen = _numbers(answers.truth, answers.classes), _numbers(answers.prediction, answers.classes)
+    truth, chosen = answers.numbered
     made = class_scores(truth, chosen, len(answers.classes), weights)
     if answers.probabilities is None:
         return made
@@ -161,7 +167,7 @@ def _classes(answers: Answers, weights: np.ndarray) -> Draws:
 
 
 def _ordered(answers: Answers, weights: np.ndarray) -> Draws:
-    truth, chosen = _numbers(answers.truth, answers.classes), _numbers(answers.prediction, answers.classes)
+    truth, chosen = answers.numbered
     made = {
         "qwk": agreement(truth, chosen, len(answers.classes), weights),
         "mae": mean(np.abs(truth - chosen), weights),
