@@ -20,9 +20,15 @@ def fit_small(run: Path, workers: int, resume: bool = False) -> None:
     fit(spec(run.parent, *SET, f"train.workers={workers}"), run, resume=resume)
 
 
+def fit_apart(run: Path, workers: int) -> None:
+    """The same in a process that will be killed; its loader's workers are its own children, and end when it does."""
+    multiprocessing.set_start_method("fork", force=True)
+    fit_small(run, workers)
+
+
 def kill_where(there: str, run: Path, workers: int) -> None:
     """Start the run in a process of its own and kill it as soon as a file or folder of this pattern is there."""
-    process = PROCESSES.Process(target=fit_small, args=(run, workers))
+    process = PROCESSES.Process(target=fit_apart, args=(run, workers))
     process.start()
     until = time.monotonic() + 300  # a guard against waiting for ever, not a bound on speed
     while not list(run.glob(there)):
