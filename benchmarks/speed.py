@@ -5,8 +5,9 @@ Questions and bars:
    batches a second of a plain Pillow loop with the same decoding (a JPEG at half its size, too) and resizing to 64².
 2. `polymodal --help` under 0.5 s. 3. `polymodal validate` of a spec of 23,000 rows under 3 s: women's clothing where
    $POLYMODAL_DATA has it, else a synthetic table of the same shape.
-Read by: for 1 the median of paired ratios over alternating batches in one process; for 2 and 3 the median seconds of
-processes of their own, by the clock; `cpu` is their processor time, which a busy machine disturbs less.
+Read by: for 1 the median of paired ratios of processor time over alternating batches in one process; for 2 and 3 the
+median seconds of processes of their own, by the clock; `cpu` is their processor time, which a busy machine disturbs
+less.
 
     OMP_NUM_THREADS=1 python benchmarks/speed.py
 """
@@ -36,7 +37,7 @@ __all__ = ["main"]
 
 SEED, SIDE, BATCH, BATCHES = 0, 64, 64, 12
 CALL = (sys.executable, "-c", "import sys; from polymodal.cli import main; sys.exit(main())")
-WORDS = np.array(
+WORDS = np.array(["soft", "warm", "tight", "loose", "blue", "dress", "sleeve", "waist", "colour", "length", "again"])
     [
         "soft",
         "warm",
