@@ -38,25 +38,6 @@ __all__ = ["main"]
 SEED, SIDE, BATCH, BATCHES = 0, 64, 64, 12
 CALL = (sys.executable, "-c", "import sys; from polymodal.cli import main; sys.exit(main())")
 WORDS = np.array(["soft", "warm", "tight", "loose", "blue", "dress", "sleeve", "waist", "colour", "length", "again"])
-    [
-        "soft",
-        "warm",
-        "tight",
-        "loose",
-        "blue",
-        "dress",
-        "sleeve",
-        "waist",
-        "colour",
-        "length",
-        "again",
-        "never",
-        "love",
-        "fits",
-        "runs",
-        "small",
-    ]
-)
 
 
 def draw_pictures(folder: Path, suffix: str) -> list[str]:
