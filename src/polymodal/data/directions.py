@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.extmath import randomized_svd
 
 from polymodal.core.seeding import numpy_generator
 
@@ -19,6 +18,8 @@ def main_directions(matrix: sparse.csr_matrix, rank: int) -> tuple[np.ndarray, n
     rows. Coordinates of a row are `row @ directions`; they are scaled by one number to a mean square of 1. The rank is
     lowered where there are fewer rows or columns.
     """
+    from sklearn.utils.extmath import randomized_svd  # scikit-learn takes most of a second to load
+
     rows, columns = matrix.shape
     rank = max(min(rank, rows - 1, columns - 1), 1)
     if columns == 0 or matrix.nnz == 0:

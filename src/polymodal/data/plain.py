@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 from scipy import sparse
-from sklearn.feature_extraction.text import HashingVectorizer
 
 __all__ = ["Plain", "plain_categories", "plain_numbers", "plain_pixels", "plain_text"]
 
@@ -51,6 +50,8 @@ def plain_text(texts: Sequence[str | None], words: int = 2**18, characters: int 
     bound the work. Words and letters are blocks of their own, so that a baseline may weigh each by its own document
     frequency. Single letters and digits count as words: "C" and "4" can be names.
     """
+    from sklearn.feature_extraction.text import HashingVectorizer  # most of a second, and few commands count words
+
     known = ["" if text is None else str(text) for text in texts]
     shared = {"norm": None, "alternate_sign": False, "dtype": np.float32}
     by_word = HashingVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", n_features=words, **shared)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from polymodal.core import DataError, Refusal, Values
 from polymodal.data.base import Cells, Column, DataTable, Rows
@@ -51,7 +51,7 @@ class Scale:
         levels, inverse = np.unique(drawn, return_inverse=True)
         middle_share = np.bincount(inverse, shares) / np.bincount(inverse)
         edge = 0.5 / len(shares)
-        deviate = norm.ppf(np.clip(middle_share, edge, 1 - edge))
+        deviate = ndtri(np.clip(middle_share, edge, 1 - edge))
         linear = np.clip((levels - np.median(known)) / _spread(known), -8.0, 8.0)
         return cls(levels.tolist(), ((deviate + linear) / 2).tolist())
 
