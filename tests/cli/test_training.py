@@ -39,7 +39,7 @@ def fits(monkeypatch):
             progress(EPOCH)
         return SUMMARY
 
-    monkeypatch.setattr(evaluation, "judge_run", lambda run: None)
+    monkeypatch.setattr(evaluation, "judge_run", lambda run: SUMMARY)
     monkeypatch.setattr(report, "build_report", lambda run: run / "report.html")
     monkeypatch.setattr(run, "fit", fit)
     monkeypatch.setattr(run, "open_run", lambda run: run)
@@ -48,7 +48,7 @@ def fits(monkeypatch):
 
 def test_fit_hands_over_the_spec_with_what_was_set(call, spec_file, fits):
     answer = call("fit", spec_file, "--out", "run", "--resume", "--seed", 3, "--set", "train.lr=1e-4", "--json")
-    assert answer.document == SUMMARY
+    assert answer.document == SUMMARY | {"report": "run/report.html"}
     spec, out, resume, _ = fits[0]
     assert (str(out), resume) == ("run", True)
     assert (spec.build().settings.seed, spec.build().settings.lr) == (3, 1e-4)
@@ -83,6 +83,7 @@ def test_a_real_fit_evaluates_predicts_and_resumes_nothing(call, spec_file):
     fitted = call("fit", spec_file, "--out", "run", "--json", *fast)
     assert fitted.code == 0, fitted.err
     assert fitted.document["tasks"]["sick"]["metrics"].keys() >= {"auroc", "accuracy"}
+    assert fitted.document["tasks"]["sick"]["baselines"].keys() == {"trivial", "linear", "boosting"}
     assert call("fit", spec_file, "--out", "run", *fast).code == 2
     assert (spec_file.parent / "run" / "report.html").is_file()
     assert call("report", "run", "--json").document["report"] == "run/report.html"
@@ -98,7 +99,7 @@ def test_demo_learns_glyphs_in_a_folder_of_its_own(call, tmp_path, fits, monkeyp
     described = load_glyphs(tmp_path)
     monkeypatch.setattr("polymodal.data.sets.base.DataSet.spec", lambda known: described)
     (tmp_path / "polymodal-demo").mkdir()
-    assert call("demo", "--json").document == SUMMARY
+    assert call("demo", "--json").document == SUMMARY | {"run": "polymodal-demo-2", "report": "polymodal-demo-2/report.html"}
     assert str(fits[0][1]) == "polymodal-demo-2"
 
 

@@ -7,7 +7,7 @@ __all__ = ["aligned", "scores"]
 
 
 def scores(summary: Mapping[str, Any]) -> str:
-    """The metrics of a run, task by task, with their 95 % intervals."""
+    """The metrics of a run, task by task, with their 95 % intervals, and what plain models reach."""
     lines = []
     for name, task in summary.get("tasks", {}).items():
         lines.append(f"{name}  (n = {task.get('n', '?')})")
@@ -15,6 +15,11 @@ def scores(summary: Mapping[str, Any]) -> str:
         rows = [
             (f"  {metric}", _number(value), _interval(intervals.get(metric)))
             for metric, value in task["metrics"].items()
+        ]
+        floors = task.get("baselines", {})
+        rows += [
+            (f"  {task['headline']}, {floor}", _number(told["metrics"].get(task["headline"])), "")
+            for floor, told in floors.items()
         ]
         lines.append(aligned(rows))
     return "\n".join(lines)

@@ -63,8 +63,9 @@ def _fit(
     settings = [word for assignment in session.overrides(assignments) for word in ("--set", assignment)]
     command = shlex.join(["polymodal", *words, *settings])
     with progress(session) as listener:
-        summary = run.fit(spec, out, resume=resume, progress=listener, command=command)
+        run.fit(spec, out, resume=resume, progress=listener, command=command)
     session.note("comparing with plain models, and with each modality alone and dark")
-    judge_run(run.open_run(out))
+    judged = judge_run(run.open_run(out))
     report = build_report(out)
-    session.result(summary, f"{scores(summary)}\n\nrun     {out}\nreport  {report}")
+    told = judged | {"run": str(out), "report": str(report)}
+    session.result(told, f"{scores(judged)}\n\nrun     {out}\nreport  {report}")
