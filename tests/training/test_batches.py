@@ -1,0 +1,109 @@
+"""Which rows a step sees depends on the seed and the step alone, and every row comes once an epoch."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polymodal.core import Batch
+from polymodal.data.samples import Samples
+from polymodal.training import Settings
+from polymodal.training.batches import Plan, load, sweep
+from tests.training.conftest import Small, make_small
+
+COUNTS = st.integers(1, 60)
+SEEDS = st.integers(0, 1000)
+
+
+def bare(rows: int, batch_size: int, seed: int = 0) -> Plan:
+    """A plan over rows of which nothing is known; their numbers are neither in order nor without gaps."""
+    return Plan(Samples({}, {}, 3 * rows), np.arange(rows)[::-1] * 3, batch_size, seed)
+
+
+def epoch(plan: Plan, number: int) -> np.ndarray:
+    steps = range(number * plan.per_epoch, (number + 1) * plan.per_epoch)
+    return np.concatenate([plan.rows_of(step) for step in steps])
+
+
+def same(first: Batch, second: Batch) -> bool:
+    """Whether two batches hold the same rows, values and targets, bit for bit."""
+    assert torch.equal(first.rows, second.rows)
+    for ours, theirs in ((first.inputs, second.inputs), (first.targets, second.targets)):
+        assert list(ours) == list(theirs)
+        for name, values in ours.items():
+            assert torch.equal(values.index, theirs[name].index)
+            for part, content in values.data.items():
+                torch.testing.assert_close(content, theirs[name].data[part], rtol=0, atol=0, equal_nan=True)
+    return True
+
+
+@pytest.fixture(scope="module")
+def small() -> Small:
+    """The small table, which nothing here changes."""
+    return make_small(Settings())
+
+
+@given(rows=COUNTS, batch_size=COUNTS, seed=SEEDS, number=st.integers(0, 5))
+def test_every_row_comes_once_an_epoch(rows: int, batch_size: int, seed: int, number: int) -> None:
+    plan = bare(rows, batch_size, seed)
+    assert sorted(epoch(plan, number)) == sorted(plan.rows)
+    sizes = [len(plan.rows_of(step)) for step in range(plan.per_epoch)]
+    assert set(sizes[:-1]) <= {batch_size}
+    assert 1 <= sizes[-1] <= batch_size
+
+
+@given(rows=COUNTS, batch_size=COUNTS, seed=SEEDS, steps=st.lists(st.integers(0, 90), min_size=1, max_size=8))
+def test_what_a_step_sees_does_not_depend_on_what_was_asked_before(
+    rows: int, batch_size: int, seed: int, steps: list[int]
+) -> None:
+    used = bare(rows, batch_size, seed)
+    for step in steps:
+        np.testing.assert_array_equal(used.rows_of(step), bare(rows, batch_size, seed).rows_of(step))
+
+
+def test_each_epoch_and_each_seed_has_an_order_of_its_own() -> None:
+    orders = [epoch(bare(40, 7, seed), number).tolist() for seed in (0, 1) for number in (0, 1)]
+    assert len({tuple(order) for order in orders}) == 4
+    assert bare(40, 7).rows.tolist() not in orders
+
+
+def test_the_global_random_state_has_no_say_and_is_left_alone() -> None:
+    wanted = epoch(bare(40, 7), 2)
+    np.random.seed(9)  # noqa: NPY002
+    torch.manual_seed(9)
+    before = torch.get_rng_state()
+    np.testing.assert_array_equal(epoch(bare(40, 7), 2), wanted)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("start", [0, 1, 4, 5, 9])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_plan_taken_up_at_any_step_goes_on_as_one_that_was_never_left(small: Small, start: int, workers: int) -> None:
+    whole = list(load(Plan(small.samples, small.rows["train"], 16, seed=3), 0, 10, 0))
+    before = torch.get_rng_state()
+    rest = list(load(Plan(small.samples, small.rows["train"], 16, seed=3), start, 10, workers))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert len(rest) == 10 - start
+    assert all(same(one, other) for one, other in zip(whole[start:], rest, strict=True))
+
+
+def test_a_batch_holds_the_rows_of_its_step_and_their_values(small: Small) -> None:
+    plan = Plan(small.samples, small.rows["validation"], 5, seed=0)
+    for step, batch in enumerate(load(plan, 0, 8, 0)):
+        assert batch.rows.tolist() == plan.rows_of(step).tolist()
+        assert same(batch, small.samples.batch(plan.rows_of(step)))
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 16, 100])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_sweep_takes_each_row_once_and_in_order(small: Small, batch_size: int, workers: int) -> None:
+    rows = small.rows["validation"][::-1].copy()
+    batches = list(sweep(small.samples, rows, batch_size, workers))
+    assert torch.cat([batch.rows for batch in batches]).tolist() == rows.tolist()
+    assert max(map(len, batches)) <= batch_size
+    assert all(same(batch, small.samples.batch(batch.rows.numpy())) for batch in batches)
+
+
+def test_a_sweep_over_no_rows_has_no_batch(small: Small) -> None:
+    assert list(sweep(small.samples, np.empty(0, dtype=np.int64), 4)) == []
