@@ -1,6 +1,5 @@
 """The run folder: who holds it, what is written in it, and what happened."""
 
-import fcntl
 import importlib.metadata
 import json
 import os
@@ -10,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,22 +19,12 @@ import torch
 import polymodal
 from polymodal.core import Refusal, ResourceError, UsageProblem
 from polymodal.data.ledger import Ledger
+from polymodal.run.locking import Taken, locked
 from polymodal.training.checkpoints import resources_checked
 
 __all__ = ["Folder", "environment"]
 
 PACKAGES = ("torch", "lightning-fabric", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "safetensors", "pillow")
-
-_held: set[int] = set()
-
-
-def _let_go() -> None:
-    """What a process inherits it does not hold: a loader's worker would keep the lock of a run that was killed."""
-    while _held:
-        os.close(_held.pop())
-
-
-os.register_at_fork(after_in_child=_let_go)
 
 
 class Folder:
@@ -50,19 +39,14 @@ class Folder:
     @contextmanager
     def hold(self, resume: bool) -> Iterator["Folder"]:
         """Make the folder and lock it. Raises ResourceError, naming the holder, where another process has it."""
-        with resources_checked(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        _held.add(handle)
-        try:
-            self._lock(handle)
+        with ExitStack() as held:
+            with resources_checked(self.path):
+                self.path.mkdir(parents=True, exist_ok=True)
+                self._lock(held)
             self._refuse_used(resume)
             for leftover in [*self.path.rglob(".*.partial"), *self.path.rglob(".*.old")]:
                 shutil.rmtree(leftover, ignore_errors=True)
             yield self
-        finally:
-            _held.discard(handle)
-            os.close(handle)
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write one file so that a crash leaves the old or the new one. Raises ResourceError where that fails."""
@@ -103,20 +87,18 @@ class Folder:
         with resources_checked(self.path / name), (self.path / name).open("a") as file:
             file.write(json.dumps(line, default=float) + "\n")
 
-    def _lock(self, handle: int) -> None:
+    def _lock(self, held: ExitStack) -> None:
+        me = f"process {os.getpid()} on {socket.gethostname()} since {time.ctime()}"
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.read(handle, 1000).decode(errors="replace").strip() or "an unknown process"
+            held.enter_context(locked(self.path / ".lock", me))
+        except Taken as taken:
             raise ResourceError(
                 "run-is-locked",
                 where=str(self.path),
                 expected="a run folder that nobody else is writing",
-                found=f"held by {holder}",
+                found=f"held by {taken}",
                 remedy="wait for that run, stop it, or choose another --out",
-            ) from error
-        os.ftruncate(handle, 0)
-        os.write(handle, f"process {os.getpid()} on {socket.gethostname()} since {time.ctime()}\n".encode())
+            ) from taken
 
     def _refuse_used(self, resume: bool) -> None:
         held = sorted(path.name for path in self.path.iterdir() if path.name != ".lock")
