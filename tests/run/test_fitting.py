@@ -150,14 +150,18 @@ def test_members_share_the_time_that_there_is(folder: Path, asked: list[Asked]):
     assert [member.settings.time_limit for member in asked] == [None, None]
 
 
-def test_what_the_spec_leaves_open_is_settled_by_the_training_rows(folder: Path, asked: list[Asked]):
+def test_what_the_spec_leaves_open_is_settled_by_the_training_rows(
+    folder: Path, asked: list[Asked], monkeypatch: pytest.MonkeyPatch
+):
+    def resolved(settings: Settings, rows: int) -> Settings:
+        return replace(settings, members=2, epochs=rows, batch_size=rows + 1)
+
+    monkeypatch.setattr(Settings, "resolved", resolved)
     given = ready(folder, "train.members=null", "train.epochs=null", "train.batch_size=null")
     made = fitted(given)
-    wanted = given.parts.settings.resolved(len(given.division.split.train))
-    assert len(made.model.members) == len(asked) == wanted.members
-    assert {(member.settings.epochs, member.settings.batch_size) for member in asked} == {
-        (wanted.epochs, wanted.batch_size)
-    }
+    rows = len(given.division.split.train)
+    assert len(made.model.members) == len(asked) == 2
+    assert {(member.settings.epochs, member.settings.batch_size) for member in asked} == {(rows, rows + 1)}
 
 
 def test_what_happens_is_told_with_the_member_that_it_happened_to(folder: Path, asked: list[Asked]):
