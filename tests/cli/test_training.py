@@ -99,8 +99,9 @@ def test_demo_learns_glyphs_in_a_folder_of_its_own(call, tmp_path, fits, monkeyp
     described = load_glyphs(tmp_path)
     monkeypatch.setattr("polymodal.data.sets.base.DataSet.spec", lambda known: described)
     (tmp_path / "polymodal-demo").mkdir()
-    assert call("demo", "--json").document == SUMMARY | {"run": "polymodal-demo-2", "report": "polymodal-demo-2/report.html"}
-    assert str(fits[0][1]) == "polymodal-demo-2"
+    made = "polymodal-demo-2"
+    assert call("demo", "--json").document == SUMMARY | {"run": made, "report": f"{made}/report.html"}
+    assert str(fits[0][1]) == made
 
 
 def load_glyphs(folder):

@@ -7,6 +7,11 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 __all__ = ["Settings"]
 
+STEPS = 1000
+"""Steps that the open number of epochs aims at. Measured on reviews, emoji and brain measures of 900 to 10,000 rows: the
+best weights come within 150 to 600 steps, and a learning rate that falls within 700 does no worse than one that falls
+within 3,000, for a third of the time."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -44,7 +49,7 @@ class Settings:
         """The same settings with the open ones chosen for this number of training rows."""
         batch = self.batch_size or max(16, min(256, 2 ** round(rows**0.5 / 2).bit_length()))
         steps = max(1, -(-rows // batch))
-        epochs = self.epochs or max(6, min(100, round(3000 / steps)))
+        epochs = self.epochs or max(8, min(60, round(STEPS / steps)))
         members = self.members or (6 if rows < 600 else 3 if rows < 3000 else 1)
         patience = self.patience or max(4, epochs // 4)
         return replace(self, batch_size=batch, epochs=epochs, patience=patience, members=members)
