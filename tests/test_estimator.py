@@ -74,3 +74,13 @@ def test_a_clone_is_unfitted_and_alike() -> None:
     second = clone(first)
     assert not hasattr(second, "fitted_")
     np.testing.assert_array_equal(second.fit(frame, label).predict_proba(frame), first.predict_proba(frame))
+
+
+def test_targets_may_be_called_anything_and_rows_may_be_none() -> None:
+    frame, label = mixed()
+    names = ["would buy again?", "values", "a.b"]
+    targets = pd.DataFrame({names[0]: label, names[1]: np.arange(len(frame)) / 7, names[2]: np.arange(len(frame)) % 3})
+    fitted = MultimodalEstimator(**QUICK | {"epochs": 1}).fit(frame, targets)
+    assert list(fitted.predict(frame).columns) == names
+    assert list(fitted.predict(frame.iloc[:0]).columns) == names
+    assert len(fitted.predict(frame.iloc[:0])) == 0

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from polymodal.core import Batch, Values
+from polymodal.core import Batch, UsageProblem, Values
 from polymodal.fusion import Bottleneck, Early, Intermediate, Late
-from polymodal.model import Ensemble, Model
+from polymodal.model import Ensemble, Model, usable_name
 from polymodal.training import Settings
 from tests.training.conftest import Small, make_small
 
@@ -110,6 +110,21 @@ def test_the_fusion_that_was_given_stays_unbuilt(small: Small):
     first, second = (Model(small.model.modalities, small.model.tasks, fusion, width=8) for _ in range(2))
     assert not list(fusion.parameters())
     assert first.fusion is not second.fusion
+
+
+@pytest.mark.parametrize("name", ["review", "x1", "größe", "Picture_2"])
+def test_a_network_takes_every_usable_name(name: str):
+    assert usable_name(name)
+    assert name in torch.nn.ModuleDict({name: torch.nn.Identity()})
+
+
+@pytest.mark.parametrize("name", ["values", "keys", "train", "a.b", "_own", "class", ""])
+def test_a_name_that_no_network_can_give_to_a_part_is_refused(small: Small, name: str):
+    modalities, tasks = small.model.modalities, small.model.tasks
+    with pytest.raises(UsageProblem, match="bad-name"):
+        Model({name: modalities["first"]}, tasks, Late(), width=8)
+    with pytest.raises(UsageProblem, match="bad-name"):
+        Model(modalities, {name: tasks["sick"]}, Late(), width=8)
 
 
 def test_an_ensemble_averages_the_outputs_of_its_members(small: Small):

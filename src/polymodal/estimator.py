@@ -27,6 +27,7 @@ from polymodal.data.splits import SplitPlan, strata_of
 from polymodal.data.tables import from_frame
 from polymodal.fusion import Fusion, Late
 from polymodal.modalities import Modality, Table
+from polymodal.model import usable_name
 from polymodal.run.division import divided
 from polymodal.run.fitting import Fitted, fit_parts, read_samples
 from polymodal.spec import Parts, Spec
@@ -98,9 +99,11 @@ class _Multimodal(BaseEstimator):
     def _fit(self, frame: pd.DataFrame, targets: pd.DataFrame, tasks: dict[str, Task], plain: bool) -> Fitted:
         table = from_frame(pd.concat([frame, targets], axis=1), source="X")
         names = [str(name) for name in targets.columns]
+        # A network cannot give every column's name to a part.
+        self.asked_ = {name if usable_name(name) else f"target_{place}": name for place, name in enumerate(tasks)}
         parts = Parts(
             modalities=self._senses(table, list(map(str, frame.columns)), names, plain),
-            tasks=tasks,
+            tasks=dict(zip(self.asked_, tasks.values(), strict=True)),
             fusion=self.fusion or Late(),
             balancer=self.balancer or Equal(),
             settings=self._more_settings(),
@@ -129,7 +132,7 @@ class _Multimodal(BaseEstimator):
         samples = read_samples(table, model, targets=())
         # In double precision a row's prediction does not depend on which rows stand beside it.
         made = outputs(model.double(), samples, np.arange(len(table)))
-        return {name: task.decode(made[name]) for name, task in model.tasks.items()}
+        return {asked: model.tasks[name].decode(made[name]) for name, asked in self.asked_.items()}
 
 
 class MultimodalClassifier(ClassifierMixin, _Multimodal):
@@ -267,7 +270,8 @@ class MultimodalEstimator(_Multimodal):
 def _guessed(targets: pd.DataFrame) -> dict[str, Task]:
     proposed = propose(from_frame(targets, source="y"), list(map(str, targets.columns)))
     plain = {"data": {"table": "y"}, "modalities": {"any": {"type": "table", "columns": ["any"]}}}
-    return Spec.from_dict(plain | {"tasks": proposed["tasks"]}).build().tasks
+    found = Spec.from_dict(plain | {"tasks": proposed["tasks"]}).build().tasks
+    return {task.target: task for task in found.values()}
 
 
 def _spellings(target: pd.Series) -> dict[str, Any]:

@@ -1,23 +1,33 @@
 """The model: encoders, one fusion, a head for each task. How it is trained is written elsewhere."""
 
 import copy
-from collections.abc import Mapping, Sequence
+import keyword
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from polymodal.core import Batch, Representation, Tokens, Values
+from polymodal.core import Batch, Representation, Tokens, UsageProblem, Values
 from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
 from polymodal.tasks.base import Task
 
-__all__ = ["Ensemble", "Model"]
+__all__ = ["NAMES", "Ensemble", "Model", "usable_name"]
+
+NAMES = "names of letters, digits and _ that Python and torch do not use themselves"
+
+
+def usable_name(name: str) -> bool:
+    """Whether a network can give this name to a part: an identifier that torch does not use itself."""
+    plain = name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
+    return plain and not hasattr(nn.ModuleDict(), name)
 
 
 class Model(nn.Module):
     """One model of several modalities for several tasks.
 
-    The readers of the modalities and tasks must be fitted. The fusion is copied, so that one description can build
+    The readers of the modalities and tasks must be fitted. Raises UsageProblem for a name that no network could give to
+    a part. The fusion is copied, so that one description can build
     several models.
     """
 
@@ -26,6 +36,8 @@ class Model(nn.Module):
     ) -> None:
         super().__init__()
         self.modalities, self.tasks, self.width = dict(modalities), dict(tasks), width
+        _check_names("modalities", modalities)
+        _check_names("tasks", tasks)
         self.encoders = nn.ModuleDict(
             {name: modality.build_encoder(width) for name, modality in self.modalities.items()}
         )
@@ -70,3 +82,9 @@ class Ensemble(nn.Module):
         """Outputs (batch, outputs) for each task."""
         made = [member(batch) for member in self.members]
         return {name: torch.stack([each[name] for each in made]).mean(dim=0) for name in self.tasks}
+
+
+def _check_names(kind: str, names: Iterable[object]) -> None:
+    for name in names:
+        if not isinstance(name, str) or not usable_name(name):
+            raise UsageProblem("bad-name", where=kind, expected=NAMES, found=repr(name), remedy="rename it")

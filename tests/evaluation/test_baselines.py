@@ -92,3 +92,17 @@ def test_one_design_serves_many_tasks() -> None:
         answered(fit_baselines(question, design)), answered(fit_baselines(question, blocks)), strict=True
     ):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("kind", ["classes", "labels"])
+def test_a_class_of_a_single_row_stops_no_floor(kind: str) -> None:
+    generator = np.random.default_rng(0)
+    number = generator.normal(size=700)
+    place = (number > 0).astype(int)
+    place[3] = 2
+    names = ["low", "high", "rare"]
+    known = np.array(names, object)[place] if kind == "classes" else place[:, None] == np.arange(3)
+    train, test = np.arange(600), np.arange(600, 700)
+    question = Question(kind, names, train, known[train], test, known[test])
+    found = fit_baselines(question, [plain_numbers(number)])
+    assert measure(found["boosting"].answers)["accuracy" if kind == "classes" else "macro_f1"][0] > 0.6

@@ -74,6 +74,12 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000004", "step-000005"]
 
 
+def test_the_newest_is_the_one_of_most_steps_however_it_is_written(tmp_path: Path) -> None:
+    for step in (999_998, 999_999, 1_000_000, 1_000_001):
+        committed(tmp_path, step)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-1000000", "step-1000001"]
+
+
 def test_a_folder_without_a_whole_checkpoint_is_an_error_and_an_empty_one_is_not(tmp_path: Path) -> None:
     assert checkpoints.newest(tmp_path) is None
     (committed(tmp_path, 1) / "MANIFEST.json").unlink()

@@ -163,6 +163,15 @@ def test_only_what_all_tasks_share_is_compared(small: Small, batch: Batch, fusio
     assert last < numbers(model.fusion)
 
 
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_a_batch_of_one_modality_is_compared_at_the_last_layer_too(
+    small: Small, batch: Batch, fusion: type[Fusion], name: str
+) -> None:
+    losses, places = places_of(with_fusion(small, fusion()), batch.only({name}), "last_layer")
+    assert (gramian(losses, places).diagonal() > 0).all()
+
+
 def test_frozen_weights_are_not_compared(small: Small, batch: Batch) -> None:
     small.model.encoders["first"].requires_grad_(False)
     found = {id(place) for place in places_of(small.model, batch, "parameters")[1]}

@@ -117,18 +117,20 @@ class Torn:
 
     def collate(self, cells: object, rows: Rows) -> tuple[Values, list[Refusal]]:
         values, _ = self.inner.collate(cells, rows)
-        bad = torch.tensor([int(row) in self.torn for row in rows])
+        bad = torch.tensor([int(row) in self.torn for row in rows], dtype=torch.bool)
         return values.without(bad), [Refusal(int(row), "c", "is torn") for row in rows if int(row) in self.torn]
 
 
 def test_each_value_that_could_not_be_used_is_told_once_and_is_absent(small: Small) -> None:
     cells = small.samples.inputs["second"][1]
-    samples = replace(small.samples, inputs=dict(small.samples.inputs) | {"second": (Torn(small, {3, 44}), cells)})
+    samples = replace(small.samples, inputs=dict(small.samples.inputs) | {"second": (Torn(small, {0, 3, 44}), cells)})
     told: list[Refusal] = []
     made = outputs(small.model, samples, np.arange(50), refused=told.append, batch_size=16)
-    assert [refusal.row for refusal in told] == [3, 44]
+    assert [refusal.row for refusal in told] == [0, 3, 44]
+    outputs(small.model, samples, np.empty(0, dtype=np.int64), refused=told.append)
+    assert len(told) == 3
     whole = outputs(small.model, small.samples, np.arange(50))
     dark = outputs(small.model, small.samples, np.arange(50), change=lambda batch: batch.only({"first"}))
-    torn = np.isin(np.arange(50), [3, 44])
+    torn = np.isin(np.arange(50), [0, 3, 44])
     near({name: part[~torn] for name, part in made.items()}, {name: part[~torn] for name, part in whole.items()})
     near({name: part[torn] for name, part in made.items()}, {name: part[torn] for name, part in dark.items()})

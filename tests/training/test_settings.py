@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from polymodal.core import UsageProblem
 from polymodal.data.samples import Samples
 from polymodal.training import Settings
 from polymodal.training.batches import Plan
@@ -63,6 +64,8 @@ def test_an_epoch_has_as_many_steps_as_the_plan_has_batches(rows: int, batch_siz
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_with_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(UsageProblem, match=rf"Settings\({name}=\.\.\.\): bad-setting"):
+        Settings(**{name: value})
     with pytest.raises(ValidationError) as caught:
         CHECKED.validate_python({name: value})
     assert [problem["loc"][0] for problem in caught.value.errors()] == [name]

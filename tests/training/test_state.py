@@ -89,6 +89,14 @@ def test_what_does_not_fit_is_refused_by_name(trained: Trainer, name: str, damag
     assert caught.value.found == ("none" if damage == "missing" else f"shape {tuple(tensors[name].shape)}")
 
 
+@pytest.mark.parametrize("name", ["optimiser/0/exp_avg", "live/nobody", "optimiser/999/exp_avg"])
+def test_moments_of_another_shape_and_unknown_names_are_refused(trained: Trainer, name: str) -> None:
+    tensors, plain = written(trained.state)
+    with pytest.raises(DamagedError, match="checkpoint-does-not-fit") as caught:
+        fresh().restore(tensors | {name: torch.zeros(3, 5, 7)}, plain)
+    assert caught.value.where == name
+
+
 def test_a_buffer_is_saved_and_refused_as_a_weight_is() -> None:
     state, other = fresh(), fresh()
     for place, each in enumerate((state, other)):

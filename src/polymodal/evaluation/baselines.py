@@ -132,10 +132,13 @@ def boosting(question: Question, design: Design, *, seed: int = 0) -> Baseline:
     rows = _some(np.arange(len(question.train)), FIT_ROWS, seed, "fit")
     targets = _targets(question)
     outputs = 1 if targets.ndim == 1 else targets.shape[1]
+    # A class of one row can be on one side only of the rows that decide when to stop.
+    counts = np.array([len(rows)]) if targets.ndim == 1 else targets[rows].sum(0)
+    rarest = min(count for count in [*counts, *(len(rows) - counts)] if count)
     options: dict[str, Any] = {
         "learning_rate": 0.1,
         "max_iter": int(np.clip(TREES / max(1, outputs if outputs > 2 else 1), 30, 300)),
-        "early_stopping": len(rows) >= 500,
+        "early_stopping": len(rows) >= 500 and rarest >= 2,
         "min_samples_leaf": int(np.clip(len(rows) // 20, 2, 20)),
         "categorical_features": categories if any(categories) else None,
         "random_state": derive(seed, "boosting") % 2**31,

@@ -8,7 +8,7 @@ from torch import nn
 
 from polymodal.core import Combine, Representation, Tokens
 
-__all__ = ["Fusion"]
+__all__ = ["Fusion", "last_matrix"]
 
 
 class Fusion(nn.Module, ABC):
@@ -30,6 +30,19 @@ class Fusion(nn.Module, ABC):
     def views(self) -> int:
         """How many views `forward` gives."""
 
+    def last_layers(self) -> list[nn.Module]:
+        """The layers nearest the heads, where gradients of tasks may be compared; the last with a matrix by default.
+
+        A fusion whose modalities end in layers of their own gives one for each, since a batch may lack a modality.
+        """
+        return last_matrix(self)
+
     @abstractmethod
     def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
         """Fuse. Any non-empty subset of the built names may be given; the order of the mapping does not matter."""
+
+
+def last_matrix(part: nn.Module) -> list[nn.Module]:
+    """The last layer inside `part` that holds a matrix, as a list; empty where none does."""
+    layers = [layer for layer in part.modules() if any(w.dim() > 1 for w in layer.parameters(recurse=False))]
+    return layers[-1:]

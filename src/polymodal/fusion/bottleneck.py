@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from polymodal.core import Combine, Representation, Tokens
 from polymodal.core.masking import keep, masked_mean
 from polymodal.encoders.transformer import TransformerBlock
-from polymodal.fusion.base import Fusion
+from polymodal.fusion.base import Fusion, last_matrix
 from polymodal.fusion.early import mark_tokens
 
 __all__ = ["Bottleneck"]
@@ -51,6 +51,10 @@ class Bottleneck(Fusion):
     def views(self) -> int:
         """One."""
         return 1
+
+    def last_layers(self) -> list[nn.Module]:
+        """The last of each modality's last block."""
+        return [layer for block in self.blocks[-1].children() for layer in last_matrix(block)]
 
     def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
         """Alternate between reading within a modality and averaging what was written into the shared tokens."""

@@ -10,7 +10,7 @@ from torch import nn
 from polymodal.core import Combine, Representation, Tokens
 from polymodal.core.masking import masked_mean
 from polymodal.encoders.mlp import ResidualBlock
-from polymodal.fusion.base import Fusion
+from polymodal.fusion.base import Fusion, last_matrix
 
 __all__ = ["Late"]
 
@@ -43,6 +43,10 @@ class Late(Fusion):
     def views(self) -> int:
         """One for each modality."""
         return len(self.names)
+
+    def last_layers(self) -> list[nn.Module]:
+        """The last of each modality's stack."""
+        return [layer for stack in self.stacks for layer in last_matrix(stack)]
 
     def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
         """Pool and refine each modality; a modality that is not given is a masked view."""

@@ -1,15 +1,14 @@
 """Checks a source against the whole of what a spec may say, and tells everything that is wrong at once."""
 
 import json
-import keyword
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from torch import nn
 
 from polymodal.core import SpecError
+from polymodal.model import NAMES, usable_name
 from polymodal.spec.problems import problems_in
 from polymodal.spec.sections import document_model
 from polymodal.spec.source import Path, Source
@@ -41,15 +40,14 @@ def _line_and_column(problem: SpecError) -> tuple[int, int]:
 
 
 def _bad_names(source: Source) -> list[SpecError]:
-    """Names that no network could give to a part: each must be an identifier that torch does not use itself."""
-    taken = nn.ModuleDict()
+    """Names that no network could give to a part."""
     problems = []
     for section in ("modalities", "tasks"):
         names = source.get((section,))
         for name in names if isinstance(names, Mapping) else ():
-            if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_") or hasattr(taken, name):
+            if not usable_name(name):
                 path: Path = (section, name)
-                expected = f"{section}: names of letters, digits and _ that Python and torch do not use themselves"
+                expected = f"{section}: {NAMES}"
                 where, remedy = source.key_place(path), f'rename it, for example "{_free_name(name)}"'
                 problems.append(SpecError("bad-name", where=where, expected=expected, found=f'"{name}"', remedy=remedy))
     return problems

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from polymodal.core import Batch, DivergedError, Representation
 from polymodal.model import Model
@@ -51,16 +51,19 @@ def gramian(losses: Tensor, places: Sequence[Tensor]) -> Tensor:
 
 
 def gramian_places(model: Model, representation: Representation, settings: Settings) -> list[Tensor]:
-    """The tensors at which task gradients are compared: shared parameters, the last shared layer, or the features."""
+    """The tensors at which task gradients are compared: shared parameters, the last shared layers, or the features.
+
+    A fusion without a layer of its own is compared at all shared parameters.
+    """
     if settings.gramian_at == "features":
         return [representation.pooled]
-    shared: list[nn.Module] = [model.encoders, model.fusion]
-    if settings.gramian_at == "parameters":
-        return [weight for part in shared for weight in part.parameters() if weight.requires_grad]
-    layers = [
-        layer for part in shared for layer in part.modules() if any(True for _ in layer.parameters(recurse=False))
+    layers = model.fusion.last_layers() if settings.gramian_at == "last_layer" else []
+    return [
+        weight
+        for part in layers or [model.encoders, model.fusion]
+        for weight in part.parameters(recurse=not layers)
+        if weight.requires_grad
     ]
-    return [weight for weight in layers[-1].parameters(recurse=False) if weight.requires_grad]
 
 
 def diverged(model: Model, outputs: Mapping[str, Tensor], batch: Batch, step: int, what: str) -> DivergedError:

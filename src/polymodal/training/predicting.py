@@ -34,14 +34,14 @@ def outputs(
     training = model.training
     model.eval()
     with torch.no_grad():
-        # Of no rows, a model still tells how many outputs there are: it is shown one row, and nothing of it is kept.
-        for batch in sweep(samples, rows if len(rows) else np.arange(1), batch_size):
+        # Of no rows, a model still tells how many outputs there are.
+        for batch in sweep(samples, rows, batch_size) if len(rows) else [samples.batch(rows)]:
             for refusal in batch.refusals:
                 refused(refusal)
             for name, made in model(change(batch).to(device)).items():
                 collected[name].append(made.cpu())
     model.train(training)
-    return {name: torch.cat(parts)[: len(rows)] for name, parts in collected.items()}
+    return {name: torch.cat(parts) for name, parts in collected.items()}
 
 
 def answers(

@@ -1,14 +1,25 @@
 """How training goes about it, said once; what is left open is chosen from the number of rows."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
+
+from polymodal.core import UsageProblem
 
 __all__ = ["Settings"]
 
 STEPS = 1000
-"""Steps that the open number of epochs aims at. Measured on reviews, emoji and brain measures of 900 to 10,000 rows: the
+"""Steps that the open number of epochs aims at. Measured on reviews, emoji and brain measures, 900 to 10,000 rows: the
 best weights come within 150 to 600 steps, and a learning rate that falls within 700 does no worse than one that falls
 within 3,000, for a third of the time."""
 
@@ -25,7 +36,7 @@ class Settings:
     `members` are models that learn from different draws of training and validation rows and whose outputs are averaged;
     None takes several where rows are few and one where they are many. `workers` are loader processes. `time_limit` is
     in seconds. `gramian_at` says where task gradients are compared, when the balancer asks for that.
-    `checkpoint_seconds` is the time between checkpoints.
+    `checkpoint_seconds` is the time between checkpoints. Raises UsageProblem for a value out of range.
     """
 
     epochs: PositiveInt | None = None
@@ -45,6 +56,21 @@ class Settings:
     gramian_at: Literal["parameters", "last_layer", "features"] = "features"
     checkpoint_seconds: NonNegativeFloat = 60.0
 
+    def __post_init__(self) -> None:
+        for name, check in _checks().items():
+            value = getattr(self, name)
+            try:
+                check.validate_python(value)
+            except ValidationError as failure:
+                told = failure.errors()[-1]
+                raise UsageProblem(
+                    "bad-setting",
+                    where=f"Settings({name}=...)",
+                    expected=str(told["msg"]),
+                    found=repr(value),
+                    remedy="change it, or leave it out for the default",
+                ) from failure
+
     def resolved(self, rows: int) -> "Settings":
         """The same settings with the open ones chosen for this number of training rows."""
         batch = self.batch_size or max(16, min(256, 2 ** round(rows**0.5 / 2).bit_length()))
@@ -57,3 +83,9 @@ class Settings:
     def steps_per_epoch(self, rows: int) -> int:
         """Steps of one pass over the training rows; the last batch may be smaller."""
         return max(1, -(-rows // (self.batch_size or rows)))
+
+
+@cache
+def _checks() -> dict[str, TypeAdapter[Any]]:
+    """What each setting may be."""
+    return {name: TypeAdapter(hint) for name, hint in get_type_hints(Settings, include_extras=True).items()}

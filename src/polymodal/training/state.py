@@ -98,11 +98,16 @@ class TrainingState:
             buffer.copy_(_fitting(tensors, f"buffer/{name}", buffer))
         saved = self.optimiser.state_dict()
         saved["state"] = {}
-        for key, value in tensors.items():
+        stepped = [weight for group in self.optimiser.param_groups for weight in group["params"]]
+        known = self.tensors().keys()
+        for key in tensors:
             part, _, rest = key.partition("/")
-            if part == "optimiser":
-                number, _, kind = rest.partition("/")
-                saved["state"].setdefault(int(number), {})[kind] = value
+            number, _, kind = rest.partition("/")
+            if part == "optimiser" and number.isdecimal() and int(number) < len(stepped):
+                like = torch.empty(()) if kind == "step" else stepped[int(number)]
+                saved["state"].setdefault(int(number), {})[kind] = _fitting(tensors, key, like)
+            elif key not in known:
+                raise _misfit(key, "no tensor of this name", f"shape {tuple(tensors[key].shape)}")
         self.optimiser.load_state_dict(saved)
         self.counters = Counters(**plain["counters"])
         self.balancer.restore(plain["balancer"])
@@ -111,11 +116,16 @@ class TrainingState:
 def _fitting(tensors: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
     found = tensors.get(name)
     if found is None or found.shape != like.shape:
-        raise DamagedError(
-            "checkpoint-does-not-fit",
-            where=name,
-            expected=f"a tensor of shape {tuple(like.shape)}",
-            found="none" if found is None else f"shape {tuple(found.shape)}",
-            remedy="resume with the spec, data and version that the run was started with",
-        )
+        shape = "none" if found is None else f"shape {tuple(found.shape)}"
+        raise _misfit(name, f"a tensor of shape {tuple(like.shape)}", shape)
     return found
+
+
+def _misfit(name: str, expected: str, found: str) -> DamagedError:
+    return DamagedError(
+        "checkpoint-does-not-fit",
+        where=name,
+        expected=expected,
+        found=found,
+        remedy="resume with the spec, data and version that the run was started with",
+    )
