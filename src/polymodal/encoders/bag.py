@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from polymodal.core import Tokens
 
-__all__ = ["Bag"]
+__all__ = ["GAIN", "Bag"]
 
 GAIN = 3.0
 """Size of the token. Adam moves a head's weights by equal steps, so that a larger token is decided on sooner: with 1,000
