@@ -141,3 +141,15 @@ def test_the_reviews_are_examined_without_errors(real_data):
     split = make_split(table, SplitPlan(test=0.1, seed=42), "Clothing ID", inseparable(table, roles))
     assert abs(len(split.test) / len(table) - 0.1) < 0.01
     assert examine(table, roles, split) == []
+
+
+def test_labels_that_share_a_cell_are_counted_one_by_one(frame):
+    frame["y"] = np.where(np.arange(ROWS) % 2, "red; round", np.where(np.arange(ROWS) % 4, "red", ";"))
+    frame.loc[[3, 59], "y"] = "round;rare"
+    table = from_frame(frame)
+    together = Roles({"m": ["a"]}, {"look": "y"})
+    apart = Roles({"m": ["a"]}, {"look": "y"}, separators={"look": ";"})
+    told = [" ".join(found.message for found in examine(table, roles, SPLIT)) for roles in (together, apart)]
+    assert "round;rare (1)" in told[0]
+    assert "rare (1)" in told[1]
+    assert "round;rare" not in told[1]

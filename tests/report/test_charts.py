@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from polymodal.report import charts
-from polymodal.report.facts import Facts, read_facts
+from polymodal.report.facts import Facts, TaskFacts, read_facts
 from polymodal.report.wording import number
 
 
@@ -46,3 +47,21 @@ def test_kinds_that_have_no_such_drawing_get_none(facts: Facts) -> None:
 def test_the_kept_epoch_is_marked(facts: Facts) -> None:
     epochs = [event for event in facts.events if event["event"] == "epoch"]
     assert "kept: epoch 8" in str(charts.learning_curve("price", epochs, "x"))
+
+
+def several_labels() -> TaskFacts:
+    """Three labels for four rows: one is found, one missed, one claimed without reason."""
+    truth = np.array(["red", "red;round", "", "round"], dtype=object)
+    said = np.array(["red", "round", "small", "round"], dtype=object)
+    chances = np.array([[0.9, 0.1, 0.1], [0.2, 0.8, 0.1], [0.1, 0.3, 0.6], [0.1, 0.9, 0.2]])
+    entry = {"classes": ["red", "round", "small"], "headline": "macro_f1", "metrics": {"ece": 0.1}}
+    return TaskFacts("look", "labels", entry, np.arange(4), truth, said, chances, list("abcd"))
+
+
+def test_several_labels_are_counted_one_by_one() -> None:
+    task = several_labels()
+    assert task.holds(task.truth).astype(int).tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 0]]
+    drawing = str(charts.confusion(task, "x"))
+    assert "3 of 4 labels are found; claimed without reason: 1." in drawing
+    assert [int(found) for found in re.findall(r'class="count"[^>]*>(\d+)<', drawing)] == [1, 1, 2, 2, 2, 1, 3]
+    assert "how often the row has it" in str(charts.reliability(task, "x"))

@@ -57,12 +57,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Roles:
-    """What the columns are for: `inputs` by modality, `targets` by task, the id, the group."""
+    """What the columns are for: `inputs` by modality, `targets` by task, the id, the group.
+
+    `separators`, by task, part the labels of a target that holds several in one cell.
+    """
 
     inputs: Mapping[str, Sequence[str]]
     targets: Mapping[str, str]
     id: str | None = None
     group: str | None = None
+    separators: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
@@ -149,7 +153,16 @@ def _targets(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:
             found = "no training row is labelled" if train.empty else f'every training row is "{train.iloc[0]}"'
             yield Finding("one-class", "error", where, found, remedy)
         elif labels.nunique() <= _CLASSES or not _numeric(table.column(name)):
-            yield from _classes(where, train, test)
+            parts = [_single(part, roles.separators.get(task)) for part in (train, test)]
+            yield from _classes(where, *parts)
+
+
+def _single(labels: pd.Series, separator: str | None) -> pd.Series:
+    """Labels one by one, each at the index of its row."""
+    if separator is None:
+        return labels
+    single = labels.str.split(separator, regex=False).explode().str.strip()
+    return single[single != ""]
 
 
 def _numeric(series: pd.Series) -> bool:

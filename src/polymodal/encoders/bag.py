@@ -9,8 +9,8 @@ from polymodal.core import Tokens
 __all__ = ["GAIN", "Bag"]
 
 GAIN = 3.0
-"""Size of the token. Adam moves a head's weights by equal steps, so that a larger token is decided on sooner: with 1,000
-reviews a rare class is learned before the frequent ones are overfitted (macro AUROC of departments up by two points)."""
+"""Size of the token. Adam moves weights of a head by equal steps, so a larger token is decided on sooner: with 1,000
+reviews, rare classes are learned before frequent ones are overfitted (macro AUROC of departments up by two points)."""
 
 
 class Bag(nn.Module):

@@ -15,6 +15,7 @@ __all__ = ["compared", "confusion", "learning_curve", "modalities", "reliability
 WIDTH = 340
 MOST_CLASSES = 16
 MOST_POINTS = 600
+LABEL_FATES = ("found", "missed", "claimed", "left out")
 BINS = 10
 
 Mark = tuple[str, float | None, Sequence[float] | None, str]
@@ -70,25 +71,40 @@ def learning_curve(task: str, epochs: Sequence[Mapping[str, Any]], name: str) ->
 
 
 def confusion(task: TaskFacts, name: str) -> Markup | None:
-    """Which class is taken for which, as shares of each true class; None with too many classes to be read."""
+    """Which class is taken for which, as shares of each true class; None with too many classes to be read.
+
+    Of several labels at once: how often each is found, missed, claimed without reason and rightly left out.
+    """
     classes = task.classes
-    if task.kind not in ("classes", "ordered") or not 2 <= len(classes) <= MOST_CLASSES or len(task.truth) == 0:
+    if task.kind == "numbers" or not 2 <= len(classes) <= MOST_CLASSES or len(task.truth) == 0:
         return None
+    if task.kind == "labels":
+        truth, said = task.holds(task.truth), task.holds(task.prediction)
+        counts = np.stack([part.sum(0) for part in (truth & said, truth & ~said, ~truth & said, ~truth & ~said)], 1)
+        told = f"{counts[:, 0].sum()} of {truth.sum()} labels are found; claimed without reason: {counts[:, 2].sum()}."
+        return _counted(name, f"{task.name}: labels found and missed", told, (classes, LABEL_FATES), counts)
     place = {label: at for at, label in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), dtype=int)
-    for truth, said in zip(task.truth, task.prediction, strict=True):
-        if truth in place and said in place:
-            counts[place[truth], place[said]] += 1
+    for true, answer in zip(task.truth, task.prediction, strict=True):
+        if true in place and answer in place:
+            counts[place[true], place[answer]] += 1
+    told = f"{np.trace(counts)} of {counts.sum()} rows lie on the diagonal, where the answer is right."
+    return _counted(name, f"{task.name}: truth against answer", told, (classes, classes), counts)
+
+
+def _counted(
+    name: str, title: str, told: str, words: tuple[Sequence[str], Sequence[str]], counts: np.ndarray
+) -> Markup:
+    """Counts (rows, columns) as a grid, shaded by their share of the row; `words` name the rows and the columns."""
     left, top = 96.0, 78.0
-    cell = min(44.0, (WIDTH - left - 8) / len(classes))
-    right = int(np.trace(counts))
-    told = f"{right} of {counts.sum()} rows lie on the diagonal, where the answer is right."
-    drawing = Svg(name, WIDTH, top + cell * len(classes) + 12, f"{task.name}: truth against answer", told)
+    cell = min(44.0, (WIDTH - left - 8) / max(counts.shape))
+    drawing = Svg(name, WIDTH, top + cell * len(counts) + 12, title, told)
     drawing.text(left, 12, "answer →", "small muted")
     drawing.text(left - 8, top - 6, "truth ↓", "small muted", "end")
-    for at, words in enumerate(classes):
-        drawing.text(left - 8, top + cell * (at + 0.5) + 4, _short(words), "small", "end")
-        drawing.upright(left + cell * (at + 0.5), top - 6, _short(words, 11))
+    for at, column in enumerate(words[1]):
+        drawing.upright(left + cell * (at + 0.5), top - 6, _short(column, 11))
+    for at, row in enumerate(words[0]):
+        drawing.text(left - 8, top + cell * (at + 0.5) + 4, _short(row), "small", "end")
         shares = counts[at] / max(1, counts[at].sum())
         for other, share in enumerate(shares.tolist()):
             corner = (left + cell * other, top + cell * at)
@@ -103,9 +119,12 @@ def confusion(task: TaskFacts, name: str) -> Markup | None:
 
 def reliability(task: TaskFacts, name: str) -> Markup | None:
     """How often the model is right when it is so and so sure; on the diagonal, it means what it says."""
-    if task.kind not in ("classes", "ordered") or task.probabilities is None or len(task.truth) == 0:
+    if task.kind == "numbers" or task.probabilities is None or len(task.truth) == 0:
         return None
-    if len(task.classes) == 2:
+    if task.kind == "labels":
+        sure, held = task.probabilities.ravel(), task.holds(task.truth).ravel()
+        across_words, up_words = "probability of a label", "how often the row has it"
+    elif len(task.classes) == 2:
         sure, held = task.probabilities[:, 1], task.truth == task.classes[1]
         across_words, up_words = f"probability of “{_short(task.classes[1])}”", "how often it is"
     else:

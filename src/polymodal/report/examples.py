@@ -42,7 +42,7 @@ def collect(run: Run, facts: Facts) -> list[Example]:
     """For each task the rows that it is surest of, right and wrong (for numbers: the nearest and the farthest)."""
     found = []
     for task in facts.tasks:
-        if len(task.truth) == 0 or task.kind == "labels":
+        if len(task.truth) == 0:
             continue
         sure, wrong = _judged(task)
         order = np.argsort(-sure, kind="stable")
@@ -72,11 +72,18 @@ def thumbnail(picture: Any, limits: Limits, side: int = THUMBNAIL) -> bytes | No
 
 def _judged(task: TaskFacts) -> tuple[np.ndarray, np.ndarray]:
     if task.kind != "numbers":
-        sure = np.ones(len(task.truth)) if task.probabilities is None else task.probabilities.max(1)
+        sure = np.ones(len(task.truth)) if task.probabilities is None else _certainty(task, task.probabilities)
         return sure, task.truth != task.prediction
     off = np.abs(task.truth - task.prediction)
     far = off > np.median(off)
     return np.where(far, off, -off), far
+
+
+def _certainty(task: TaskFacts, probabilities: np.ndarray) -> np.ndarray:
+    """(n,) the probability of the answer; of several labels at once, of the least certain one."""
+    if task.kind == "labels":
+        return np.asarray(np.maximum(probabilities, 1 - probabilities).min(1))
+    return np.asarray(probabilities.max(1))
 
 
 def _varied(task: TaskFacts, order: np.ndarray, most: int) -> list[int]:
@@ -93,7 +100,7 @@ def _varied(task: TaskFacts, order: np.ndarray, most: int) -> list[int]:
 def _example(run: Run, task: TaskFacts, at: int, wrong: bool) -> Example:
     numbers = task.kind == "numbers"
     truth, said = (number(float(part[at])) if numbers else str(part[at]) for part in (task.truth, task.prediction))
-    sure = None if task.probabilities is None else float(task.probabilities[at].max())
+    sure = None if task.probabilities is None else float(_certainty(task, task.probabilities[at : at + 1])[0])
     row = int(task.rows[at])
     texts, pictures = _content(run, row)
     return Example(task.name, row, task.identities[at], truth, said, sure, not wrong, texts, pictures)

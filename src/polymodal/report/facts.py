@@ -39,6 +39,11 @@ class TaskFacts:
         """The labels in their order; empty for numbers."""
         return [str(name) for name in self.entry.get("classes", [])]
 
+    def holds(self, answers: np.ndarray) -> np.ndarray:
+        """(n, classes) True for each label that stands in an answer of several labels, "red;round"."""
+        given = [set(str(answer).split(";")) for answer in answers]
+        return np.array([[label in held for label in self.classes] for held in given], dtype=bool)
+
     @property
     def headline(self) -> str:
         """The metric that the task is judged by."""
