@@ -89,6 +89,7 @@ def test_places_lead_to_the_assignment_and_elsewhere_to_the_file() -> None:
     source = override(read_text(FILE, "f"), ["train.lr=0.5", "data.missing=[z]", "model.fusion.layers=3"])
     assert source.value_place(("train", "lr")) == "--set train.lr"
     assert source.key_place(("train", "epochs")) == "f:6:3"
+    assert source.key_place(("train",)) == "f:4:1"
     assert source.value_place(("data", "table")) == "f:2:10"
     assert source.value_place(("data", "missing", 0)) == "--set data.missing"
     assert source.key_place(("model",)) == "--set model.fusion.layers"
