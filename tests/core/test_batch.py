@@ -265,3 +265,11 @@ def test_the_content_of_what_no_row_holds_changes_nothing() -> None:
     assert torch.equal(wanted.values, found.values)
     assert torch.equal(wanted.positions, found.positions)
     assert found.values.isfinite().all()
+
+
+def test_values_that_nobody_holds_are_laid_out_as_absent() -> None:
+    nobody = Values({"x": torch.ones(2, 3)}, torch.tensor([-1, -1, -1])).held()
+    assert nobody.part("x").shape == (3, 3)
+    tokens = Tokens(torch.ones(0, 2, 4), torch.ones(0, 2, dtype=torch.bool)).gather(nobody.index)
+    assert tokens.values.shape[::2] == (3, 4)
+    assert not tokens.present.any()

@@ -179,3 +179,9 @@ def test_what_is_offered_does_not_depend_on_order(name: str, options: list[str])
     assert did_you_mean(name, reversed(options)) == did_you_mean(name, options * 2) == told
     if name in options:
         assert told == f'did you mean "{name}"?'
+
+
+def test_a_long_list_of_options_is_cut() -> None:
+    told = did_you_mean("zzz", (f"gene_{number:05}" for number in range(20_000)))
+    assert told.endswith("and 19960 more")
+    assert len(told) < 1000

@@ -135,3 +135,8 @@ def test_seeding_anew_is_what_torch_does() -> None:
     found = torch.rand(4)
     torch.manual_seed(derive(5, "epoch", 2))
     assert torch.equal(found, torch.rand(4))
+
+
+def test_the_borders_between_names_count_and_every_name_is_taken() -> None:
+    assert len({derive(0, "a/b"), derive(0, "a", "b"), derive(0, "a~1b"), derive(0, "a~b")}) == 4
+    assert derive(0, "\ud800") >= 0

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymodal.core import PolymodalError, SpecError, UsageProblem
+from polymodal.spec import Spec
 from polymodal.spec.overrides import override
 from polymodal.spec.plain import plain_source
 from polymodal.spec.reading import read_text
@@ -148,3 +149,10 @@ def test_whatever_is_typed_is_set_or_refused_with_a_place(assignments: list[str]
     else:
         untouched = [name for name in GOOD if not any(name in assignment for assignment in assignments)]
         assert all(source.data[name] == GOOD[name] for name in untouched)
+
+
+@pytest.mark.parametrize("name", ["data.²", "data." + "9" * 5000, ".".join("a" * 20_000)])
+def test_keys_that_are_no_numbers_and_keys_too_deep_are_problems_with_a_remedy(name: str) -> None:
+    with pytest.raises(PolymodalError) as caught:
+        Spec.from_dict(GOOD).override(f"{name}=1").build()
+    assert caught.value.exit_code in (2, 3)

@@ -122,3 +122,9 @@ def test_what_is_given_is_not_changed() -> None:
     before = repr(GOOD)
     to_yaml(GOOD, {"data": "x"})
     assert repr(GOOD) == before
+
+
+def test_a_reason_may_hold_any_character() -> None:
+    written = to_yaml({"a": 1}, {"a": "bell \x07, half \ud800 and\nwhole é"})
+    assert "bell \\x07, half \\ud800 and whole é" in written
+    assert read_text(written, "s.yaml").data == {"a": 1}

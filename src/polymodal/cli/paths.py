@@ -22,7 +22,7 @@ def checked_path(path: Path) -> Path:
 def free_folder(name: str) -> Path:
     """The first of NAME, NAME-2, NAME-3 … that is not there yet."""
     names = (Path(name if number == 1 else f"{name}-{number}") for number in count(1))
-    return next(path for path in names if not path.exists())
+    return next(path for path in names if not os.path.lexists(path))
 
 
 def relative_path(path: Path, folder: Path) -> str:

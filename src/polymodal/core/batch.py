@@ -49,6 +49,8 @@ class Values:
 
     def part(self, name: str) -> Tensor:
         """One part laid out by row, (batch, ...). Absent rows repeat the first value: mask them with `present`."""
+        if self.count == 0:
+            return self.data[name].new_zeros(len(self.index), *self.data[name].shape[1:])
         return self.data[name][self.index.clamp(min=0)]
 
     def without(self, dropped: Tensor) -> "Values":
@@ -118,6 +120,8 @@ class Tokens:
 
     def gather(self, index: Index) -> "Tokens":
         """Tokens laid out by row; rows with index -1 get a mask that is False throughout."""
+        if len(self.values) == 0:
+            return Tokens.absent(len(index), self.values.shape[2], like=self.values)
         place = index.clamp(min=0)
         mask = self.mask[place] & (index >= 0).unsqueeze(1)
         positions = None if self.positions is None else keep(self.positions[place], mask)

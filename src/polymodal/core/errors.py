@@ -17,6 +17,10 @@ __all__ = [
 ]
 
 
+LISTED = 40
+"""Options that a message lists at most."""
+
+
 class PolymodalError(Exception):
     """A problem stated so that its reader can mend it.
 
@@ -117,10 +121,13 @@ class GateError(PolymodalError):
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:
-    """The nearest option as a question, or the list of options when none is near."""
+    """The nearest option as a question, or a list of options when none is near."""
     known = sorted(set(options))
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f'did you mean "{near[0]}"?' if near else f"choose one of: {', '.join(known) or '(none)'}"
+    if near:
+        return f'did you mean "{near[0]}"?'
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+    return f"choose one of: {', '.join(known[:LISTED]) or '(none)'}{more}"
 
 
 def _rebuild(

@@ -10,7 +10,11 @@ __all__ = ["attend", "keep", "masked_mean", "masked_softmax", "masked_sum"]
 
 
 def keep(values: Tensor, mask: Tensor) -> Tensor:
-    """`values` where `mask` is True, zero elsewhere. `mask` may lack trailing axes of `values`."""
+    """`values` where `mask` is True, zero elsewhere. `mask` may lack trailing axes of `values`.
+
+    Raises ValueError, with both shapes, where the leading axes are others.
+    """
+    _check_shapes(values, mask, mask.dim())
     missing = values.dim() - mask.dim()
     wide = mask.reshape(*mask.shape, *([1] * missing))
     return torch.where(wide, values, torch.zeros((), dtype=values.dtype, device=values.device))
@@ -29,7 +33,11 @@ def masked_mean(values: Tensor, mask: Tensor, dim: int = 1) -> Tensor:
 
 
 def masked_softmax(logits: Tensor, mask: Tensor, dim: int = 1) -> Tensor:
-    """Softmax over the selected entries of `dim`; all zero where none is selected (never NaN)."""
+    """Softmax over the selected entries of `dim`; all zero where none is selected (never NaN).
+
+    Raises ValueError, with both shapes, where they differ.
+    """
+    _check_shapes(logits, mask, logits.dim())
     lowest = torch.finfo(logits.dtype).min
     weights = torch.softmax(torch.where(mask, logits, lowest), dim)
     return torch.where(mask, weights, torch.zeros((), dtype=logits.dtype, device=logits.device))
@@ -63,10 +71,16 @@ def attend(
     key_side = key_mask[:, None, :, None]
     zero = torch.zeros((), dtype=keys.dtype, device=keys.device)
     attended = F.scaled_dot_product_attention(
-        queries,
+        torch.where(visible, queries, zero),
         torch.where(key_side, keys, zero),
         torch.where(key_side, values, zero),
         attn_mask=opened.expand(-1, -1, length, -1),
         dropout_p=dropout,
     )
     return torch.where(visible, attended, zero)
+
+
+def _check_shapes(values: Tensor, mask: Tensor, axes: int) -> None:
+    wanted = tuple(values.shape[:axes])
+    if tuple(mask.shape) != wanted:
+        raise ValueError(f"a mask for values {tuple(values.shape)} must be {wanted}, found {tuple(mask.shape)}")

@@ -12,8 +12,8 @@ __all__ = ["derive", "numpy_generator", "reseed", "seeded", "torch_generator"]
 
 def derive(seed: int, *names: int | str) -> int:
     """A 63-bit seed that depends on `seed` and on every name, and on nothing else (BLAKE2b, stable across machines)."""
-    text = "/".join(str(part) for part in (seed, *names))
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+    text = "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in (seed, *names))
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "big") >> 1
 
 
 def numpy_generator(seed: int, *names: int | str) -> np.random.Generator:

@@ -1,12 +1,13 @@
 """Single keys set from outside the file: `--set train.lr=3e-4`."""
 
 import copy
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from polymodal.core import SpecError, UsageProblem
-from polymodal.spec.reading import read_value
+from polymodal.spec.reading import MAXIMUM_DEPTH, read_value
 from polymodal.spec.source import Path, Source, dotted
 
 __all__ = ["override"]
@@ -31,15 +32,16 @@ def override(source: Source, assignments: Sequence[str]) -> Source:
 def _parsed(assignment: str) -> tuple[Path, Any]:
     name, equals, text = assignment.partition("=")
     steps = [step.strip() for step in name.split(".")]
-    if not equals or not all(steps):
+    if not equals or not all(steps) or len(steps) > MAXIMUM_DEPTH:
         raise UsageProblem(
             "bad-assignment",
             where=f"--set {assignment}"[:120],
-            expected="key=value with a dotted key",
+            expected=f"key=value with a dotted key of at most {MAXIMUM_DEPTH} steps",
             found=f'"{assignment}"'[:120],
             remedy="write it like train.lr=3e-4",
         )
-    path = tuple(int(step) if step.isdigit() else step for step in steps)
+    # The number of an item in a list; anything else, "007" too, is a key.
+    path = tuple(int(step) if re.fullmatch(r"0|[1-9]\d{0,8}", step, re.ASCII) else step for step in steps)
     return path, read_value(text, f"--set {dotted(path)}")
 
 

@@ -118,9 +118,10 @@ def _remedy(value: Any, phrases: Sequence[str]) -> str | None:
 def _default_remedy(model: type[BaseModel], path: Path, source: Source) -> str:
     around = _model_at(model, path[:-1], source) if path else None
     field = around.model_fields.get(str(path[-1])) if around else None
-    if field is None or field.is_required() or field.default is None or isinstance(field.default, BaseModel):
+    default = None if field is None or field.is_required() else field.get_default(call_default_factory=True)
+    if default is None or isinstance(default, BaseModel):
         return "change it as expected; polymodal schema shows every key"
-    return f"change it, or leave it out: {field.default!r} is the default"
+    return f"change it, or leave it out: {default!r} is the default"
 
 
 def _shown(value: Any) -> str:

@@ -38,8 +38,14 @@ def _block(data: Mapping[str, Any], path: Path, reasons: Mapping[str, str]) -> C
         made[_text(key)] = _value(value, here, reasons)
         reason = reasons.get(dotted(here))
         if reason:
-            made.yaml_set_comment_before_after_key(_text(key), before=" ".join(reason.split()), indent=2 * len(path))
+            made.yaml_set_comment_before_after_key(_text(key), before=_comment(reason), indent=2 * len(path))
     return made
+
+
+def _comment(reason: str) -> str:
+    """A reason in one line of characters that YAML allows, the others written out."""
+    line = " ".join(reason.split())
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
 
 
 def _value(value: Any, path: Path, reasons: Mapping[str, str]) -> Any:
