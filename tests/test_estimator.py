@@ -9,7 +9,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from polymodal.core import UsageProblem
 from polymodal.estimator import MultimodalClassifier, MultimodalEstimator, MultimodalRegressor
+from polymodal.modalities import Table
+from polymodal.tasks import Binary
 
 QUICK = {"epochs": 12, "members": 1, "lr": 2e-2, "batch_size": 16, "width": 16}
 KINDS = (MultimodalClassifier, MultimodalRegressor, MultimodalEstimator)
@@ -84,3 +87,43 @@ def test_targets_may_be_called_anything_and_rows_may_be_none() -> None:
     assert list(fitted.predict(frame).columns) == names
     assert list(fitted.predict(frame.iloc[:0]).columns) == names
     assert len(fitted.predict(frame.iloc[:0])) == 0
+
+
+def test_every_column_that_was_chosen_is_an_input() -> None:
+    draw = np.random.default_rng(0)
+    number = draw.normal(size=150)
+    frame = pd.DataFrame({"case": np.arange(150), "x": number, "noise": draw.normal(size=150)})
+    fitted = MultimodalRegressor(**QUICK).fit(frame, 3 * number + 1)
+    (table,) = fitted.fitted_.model.modalities.values()
+    assert set(table.reader.names) == {"case", "x", "noise"}
+    assert fitted.score(frame, 3 * number + 1) > 0.8
+
+
+def test_given_modalities_read_their_own_columns_in_any_order_and_nothing_else() -> None:
+    frame, label = mixed()
+    named = frame.assign(label=label)
+    fitted = MultimodalClassifier(modalities={"all": Table([*frame.columns[:1], "n*"])}, **QUICK).fit(named, label)
+    assert "label" not in fitted.feature_names_in_
+    other = frame[frame.columns[::-1]].assign(more=1)
+    np.testing.assert_array_equal(fitted.predict_proba(other), fitted.predict_proba(named))
+
+
+def test_predictions_carry_the_index_of_x() -> None:
+    frame, label = mixed()
+    frame.index = pd.Index(np.arange(len(frame)) * 3 + 7)
+    targets = pd.DataFrame({"label": np.asarray(label)}, index=frame.index)
+    fitted = MultimodalEstimator(**QUICK | {"epochs": 1}).fit(frame, targets)
+    assert fitted.predict(frame).index.equals(frame.index)
+    assert fitted.predict_proba(frame)["label"].index.equals(frame.index)
+
+
+def test_what_cannot_be_fitted_is_said_clearly() -> None:
+    frame, label = mixed()
+    holes = np.asarray(label, dtype=object)
+    holes[3] = None
+    with pytest.raises(ValueError, match="1 missing value"):
+        MultimodalClassifier(**QUICK).fit(frame, holes)
+    with pytest.raises(ValueError, match="more than one column named"):
+        MultimodalClassifier(**QUICK).fit(pd.concat([frame, frame], axis=1), label)
+    with pytest.raises(UsageProblem, match="unknown-target"):
+        MultimodalEstimator(tasks={"nope": Binary("nope")}, **QUICK).fit(frame, pd.DataFrame({"label": label}))

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any, Self
 
 import numpy as np
@@ -88,13 +89,26 @@ class _Multimodal(BaseEstimator):
     def _frame(self, X: Any, fitting: bool) -> pd.DataFrame:
         """X as a DataFrame, checked in the way of scikit-learn."""
         if isinstance(X, pd.DataFrame):
-            validate_data(self, X, reset=fitting, skip_check_array=True)
-            if fitting and len(X) < 2:
-                raise ValueError(f"at least 2 samples are needed to fit, found {len(X)} sample")
-            return X.reset_index(drop=True)
+            frame = self._read_of(X, fitting)
+            validate_data(self, frame, reset=fitting, skip_check_array=True)
+            if fitting and len(frame) < 2:
+                raise ValueError(f"at least 2 samples are needed to fit, found {len(frame)} sample")
+            return frame.reset_index(drop=True)
         options: dict[str, Any] = {"dtype": _dtype(X), "ensure_all_finite": "allow-nan"}
         checked = validate_data(self, X, reset=fitting, ensure_min_samples=2 if fitting else 1, **options)
         return pd.DataFrame(checked, columns=[f"x{place}" for place in range(checked.shape[1])])
+
+    def _read_of(self, frame: pd.DataFrame, fitting: bool) -> pd.DataFrame:
+        """The columns that the given modalities read; what else stands there, a target say, does not concern them."""
+        if not frame.columns.is_unique:
+            twice = sorted(set(map(str, frame.columns[frame.columns.duplicated()])))
+            raise ValueError(f"X has more than one column named {', '.join(twice)}; rename or drop them")
+        if self.modalities is None:
+            return frame
+        if not fitting and hasattr(self, "feature_names_in_"):
+            return frame[[name for name in self.feature_names_in_ if name in frame.columns]]
+        wanted = [name for part in self.modalities.values() for name in part.reader.names]
+        return frame[[name for name in frame.columns if any(fnmatchcase(str(name), each) for each in wanted)]]
 
     def _fit(self, frame: pd.DataFrame, targets: pd.DataFrame, tasks: dict[str, Task], plain: bool) -> Fitted:
         table = from_frame(pd.concat([frame, targets], axis=1), source="X")
@@ -121,7 +135,7 @@ class _Multimodal(BaseEstimator):
             return {name: _copied(part) for name, part in self.modalities.items()}
         if plain:
             return {"table": Table(columns)}
-        proposed = propose(table, list(targets))
+        proposed = propose(table, list(targets), everything=True)
         return Spec.from_dict({key: proposed[key] for key in ("data", "modalities", "tasks")}).build().modalities
 
     def _decoded(self, X: Any) -> dict[str, Decoded]:
@@ -193,8 +207,8 @@ class MultimodalEstimator(_Multimodal):
     """One model for several targets at once, each of its own kind, any of which may be missing in any row.
 
     y is a DataFrame (or array) with a column for each target; a missing target is NaN or None. The kind of each is
-    chosen from its content unless `tasks` (a mapping of the target's name to an object of `polymodal.tasks`) says
-    otherwise.
+    chosen from its content unless `tasks` (a mapping of targets' names to objects of `polymodal.tasks`) says otherwise.
+    Predictions carry the index of X.
     """
 
     def __init__(
@@ -231,7 +245,18 @@ class MultimodalEstimator(_Multimodal):
                 found=f"{', '.join(sorted(clash))} in both",
                 remedy="drop them from X, or rename the columns of y",
             )
-        tasks = {name: _copied(task) for name, task in self.tasks.items()} if self.tasks else _guessed(targets)
+        given = {name: _copied(task) for name, task in (self.tasks or {}).items()}
+        strange = sorted(set(given) - set(self.targets_))
+        if strange:
+            raise UsageProblem(
+                "unknown-target",
+                where="tasks",
+                expected=f"names of columns of y: {', '.join(self.targets_)}",
+                found=", ".join(strange),
+                remedy="rename or take them out",
+            )
+        rest = targets.drop(columns=list(given))
+        tasks = given | (_guessed(rest) if len(rest.columns) else {})
         self.fitted_ = self._fit(frame, targets, tasks, not isinstance(X, pd.DataFrame))
         self.single_ = np.ndim(y) == 1
         self.labels_ = {name: _spellings(targets[name]) for name in self.targets_}
@@ -241,7 +266,7 @@ class MultimodalEstimator(_Multimodal):
         """A column of predictions for each target, labels as they were given; (rows,) where y was one column."""
         decoded = self._decoded(X)
         columns = {name: self._spelt(name, made) for name, made in decoded.items()}
-        return np.asarray(columns[self.targets_[0]]) if self.single_ else pd.DataFrame(columns)
+        return np.asarray(columns[self.targets_[0]]) if self.single_ else pd.DataFrame(columns, index=_index(X))
 
     def _spelt(self, name: str, made: Decoded) -> Any:
         if made.prediction.ndim == 2 or not len(made.classes):
@@ -264,7 +289,12 @@ class MultimodalEstimator(_Multimodal):
             )
         if self.single_:
             return np.asarray(made[self.targets_[0]].probabilities)
-        return {name: pd.DataFrame(part.probabilities, columns=list(part.classes)) for name, part in made.items()}
+        return {name: pd.DataFrame(part.probabilities, _index(X), list(part.classes)) for name, part in made.items()}
+
+
+def _index(X: Any) -> pd.Index | None:
+    """The index that predictions for X take over."""
+    return X.index if isinstance(X, pd.DataFrame) else None
 
 
 def _guessed(targets: pd.DataFrame) -> dict[str, Task]:
@@ -297,6 +327,8 @@ def _column(y: Any, rows: int, numeric: bool = False) -> np.ndarray:
     if y is None:
         raise ValueError("y is needed to fit: requires y to be passed, but the target y is None")
     y = column_or_1d(y, warn=True)
+    if y.dtype == object and pd.isna(y).any():
+        raise ValueError(f"y has {int(pd.isna(y).sum())} missing values; leave these rows out")
     check_consistent_length(np.empty(rows), y)
     if numeric:
         y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")

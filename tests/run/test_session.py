@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from polymodal import run
 from polymodal.core import DamagedError, DataError, GateError, ResourceError, UsageProblem
+from polymodal.spec import Spec
 from polymodal.training import checkpoints
 from tests.run.small import cohort, ended, events, spec, write
 
@@ -190,3 +192,52 @@ def test_a_time_limit_is_kept(folder: Path):
     assert run.fit(asked, folder / "run")["seconds"] < 30
     (saved,) = events(folder / "run", "checkpoint")[-1:]
     assert 0 < saved["step"] < 400_000
+
+
+def test_a_table_in_another_order_is_not_taken_for_the_run_s_own(finished: Path, tmp_path: Path):
+    place = Path(shutil.copytree(finished, tmp_path / "copy"))
+    cohort()[::-1].to_csv(place / "cohort.csv", index=False)
+    with pytest.raises(UsageProblem, match="table-changed"):
+        run.evaluate(place / "run")
+    assert run.evaluate(place / "run", place / "cohort.csv")["rows"]["test"] == len(cohort())
+
+
+def test_a_run_without_its_split_is_damaged(finished: Path, tmp_path: Path):
+    place = Path(shutil.copytree(finished, tmp_path / "copy"))
+    (place / "run" / "splits.parquet").unlink()
+    with pytest.raises(DamagedError, match=r"splits\.parquet"):
+        run.evaluate(place / "run")
+
+
+def test_what_a_new_table_lacks_is_told(finished: Path, tmp_path: Path):
+    cohort().drop(columns=["note"]).to_csv(tmp_path / "new.csv", index=False)
+    told = run.predict(finished / "run", tmp_path / "new.csv", tmp_path / "p.csv")
+    assert told["absent"] == {"note": "note"}
+    cohort()[["patient", "score"]].to_csv(tmp_path / "bare.csv", index=False)
+    with pytest.raises(DataError, match="no-modality"):
+        run.predict(finished / "run", tmp_path / "bare.csv", tmp_path / "p.csv")
+    with pytest.raises(UsageProblem, match="output-is-input"):
+        run.predict(finished / "run", tmp_path / "new.csv", tmp_path / "new.csv")
+
+
+def test_files_are_looked_for_beside_the_table_that_names_them(tmp_path: Path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for place, shade in ((old, 10), (new, 200)):
+        place.mkdir()
+        for row in range(24):
+            Image.new("L", (8, 8), shade + row).save(place / f"{row}.png")
+    frame = pd.DataFrame({"scan": [f"{row}.png" for row in range(24)], "y": ["a", "b"] * 12})
+    for place in (old, new):
+        frame.to_csv(place / "t.csv", index=False)
+    told = {
+        "data": {"table": str(old / "t.csv"), "split": {"test": 0.25, "seed": 0}},
+        "modalities": {"scan": {"type": "image", "column": "scan", "size": 8}},
+        "tasks": {"y": {"type": "binary", "target": "y"}},
+        "train": {"epochs": 1, "members": 1},
+    }
+    run.fit(Spec.from_dict(told), tmp_path / "run")
+    shutil.rmtree(old)
+    assert run.predict(tmp_path / "run", new / "t.csv", tmp_path / "p.csv")["refused"] == 0
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert run.predict(tmp_path / "run", tmp_path / "t.csv", tmp_path / "p.csv")["refused"] == 24
+    assert run.predict(tmp_path / "run", tmp_path / "t.csv", tmp_path / "p.csv", new)["refused"] == 0

@@ -79,3 +79,14 @@ def test_the_command_leaves_with_its_code_and_goes_on(tmp_path: Path, number: si
     run.fit(spec(folder, *MANY), folder / "run", resume=True)
     assert events(folder / "run", "resumed")[0]["step"] > 0
     assert (folder / "run" / "model" / "MANIFEST.json").is_file()
+
+
+def test_a_signal_that_was_ignored_stays_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with listening() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert not stop()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

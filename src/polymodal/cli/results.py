@@ -11,6 +11,10 @@ from polymodal.cli.tables import scores
 
 __all__ = ["add_to", "evaluate", "predict", "report"]
 
+Files = Annotated[
+    Path | None,
+    typer.Option("--files", metavar="FOLDER", help="Where the files lie that the table names; beside it unless given."),
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.", show_default=False)]
 
 
@@ -28,11 +32,12 @@ def evaluate(
         Path | None,
         typer.Option("--data", metavar="TABLE", help="Another table; the run's own test rows unless given."),
     ] = None,
+    files: Files = None,
 ) -> None:
     """Test a trained model, with intervals, on its test rows or on another table."""
     from polymodal.run import evaluate as evaluate_run
 
-    summary = evaluate_run(checked_path(run), None if data is None else checked_path(data))
+    summary = evaluate_run(checked_path(run), *(None if path is None else checked_path(path) for path in (data, files)))
     session.result(summary, scores(summary))
 
 
@@ -41,11 +46,17 @@ def predict(
     run: Run,
     data: Annotated[Path, typer.Option("--data", metavar="TABLE", help="The table to predict for.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write: parquet, csv or jsonl.")],
+    files: Files = None,
 ) -> None:
     """Predict every task for every row of a table."""
     from polymodal.run import predict as predict_run
 
-    summary = predict_run(checked_path(run), checked_path(data), checked_path(out))
+    folder = None if files is None else checked_path(files)
+    summary = predict_run(checked_path(run), checked_path(data), checked_path(out), folder)
+    for name, columns in summary["absent"].items():
+        session.note(f"{name} is absent in every row: the table has no column {columns}")
+    if summary["refused"]:
+        session.note(f"{summary['refused']} values could not be used and count as absent: see {out}.errors.jsonl")
     session.result(summary, f"predictions  {out}")
 
 

@@ -35,7 +35,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, (int, float)) else str(value)
+    return "–" if value is None else f"{value:.3f}" if isinstance(value, (int, float)) else str(value)
 
 
 def _interval(pair: Sequence[float] | None) -> str:

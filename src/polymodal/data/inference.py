@@ -62,17 +62,18 @@ class _Draft:
         return name
 
 
-def propose(table: DataTable, targets: Sequence[str] | None = None) -> dict[str, Any]:
+def propose(table: DataTable, targets: Sequence[str] | None = None, everything: bool = False) -> dict[str, Any]:
     """A spec (data, modalities, tasks) that trains as it is, and under "reasons" a sentence for each dotted path.
 
     Columns that would give the target away, or say nothing, are left out; `reasons["modalities"]` names them. Without
     `targets` one is guessed. `data.table` and `data.files` are written as the table itself was named. Raises DataError
-    where there is nothing to predict, or nothing to predict it from.
+    where there is nothing to predict, or nothing to predict it from. With `everything`, somebody has chosen the columns
+    already: all of them that differ from row to row are inputs, names of rows and what gives the target away included.
     """
     draft = _Draft({"table": table.source})
     if table.notes:
         draft.reasons["data.table"] = "; ".join(table.notes)
-    reserved = _reserve_split(table, draft)
+    reserved = [] if everything else _reserve_split(table, draft)
     wanted = list(dict.fromkeys(targets)) if targets else []
     why = ""
     if not wanted:
@@ -82,8 +83,11 @@ def propose(table: DataTable, targets: Sequence[str] | None = None) -> dict[str,
     table = replace(table, missing=tuple(dict.fromkeys([*table.missing, *draft.marks])))
     others = [name for name in map(str, table.frame.columns) if name not in {*wanted, *reserved}]
     kinds = {name: infer_kind(table.column(name), table.missing) for name in others if not _in_memory(table, name)}
-    _add_keys(table, draft, kinds)
-    _leave_out(table, draft, kinds, wanted)
+    if everything:
+        kinds = {name: _as_input(kind) for name, kind in kinds.items()}
+    else:
+        _add_keys(table, draft, kinds)
+    _leave_out(table, draft, kinds, [] if everything else wanted)
     _add_inputs(table, draft, kinds, others)
     if not draft.modalities and others:
         raise _nothing_left(table, draft)
@@ -178,6 +182,13 @@ def _leave_out(table: DataTable, draft: _Draft, kinds: dict[str, Kind], targets:
         kinds.update({name: Kind("number", "whole numbers") for name in numbered})
         for name in numbered:
             del draft.left_out[name]
+
+
+def _as_input(kind: Kind) -> Kind:
+    """A column that names rows, read as what it is made of."""
+    if kind.name != "identifier":
+        return kind
+    return Kind("number" if kind.reason.startswith("whole numbers") else "category", kind.reason)
 
 
 def _add_inputs(table: DataTable, draft: _Draft, kinds: dict[str, Kind], others: Sequence[str]) -> None:

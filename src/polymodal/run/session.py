@@ -28,9 +28,9 @@ from polymodal.run.tables import (
     divide,
     fingerprint,
     open_source,
+    read_new,
     read_source,
     split_frame,
-    with_absent,
 )
 from polymodal.spec import Spec
 from polymodal.training.checkpoints import resources_checked
@@ -80,26 +80,38 @@ def fit(
         return _finish(run, time.monotonic() - began, command)
 
 
-def evaluate(run: Path, data: Path | None = None) -> dict[str, Any]:
-    """Judge a run on its own test rows, or on every row of another table. Returns what `evaluate --json` prints."""
+def evaluate(run: Path, data: Path | None = None, files: Path | None = None) -> dict[str, Any]:
+    """Judge a run on its own test rows, or on every row of another table. Returns what `evaluate --json` prints.
+
+    `files` is the folder that the other table's names of files are relative to.
+    """
     began = time.monotonic()
-    opened = open_run(run, data)
+    opened = open_run(run, data, files)
     rows = opened.fitted.split.test
     made = outputs(opened.fitted.model, opened.fitted.samples, rows)
     judged = judge(opened.fitted, rows, group_labels(opened.fitted, opened.spec.data.group), made)
     return _summary(run, opened.fitted.split, judged, time.monotonic() - began)
 
 
-def predict(run: Path, data: Path, out: Path) -> dict[str, Any]:
+def predict(run: Path, data: Path, out: Path, files: Path | None = None) -> dict[str, Any]:
     """Write what a run's model says of each row of a table to `out`: csv, tsv, parquet, feather or jsonl by its name.
 
-    A modality of which the table has no column is absent in every row. Values that could not be used go to a file of
-    the same name with .errors.jsonl at its end, and are counted under "refused".
+    A modality of which the table has no column is absent in every row, and named under "absent". Names of files are
+    relative to `files`, or to the table's folder where they are found there, or to that of the spec. Values that could
+    not be used go to a file of the same name with .errors.jsonl at its end, and are counted under "refused".
     """
     began = time.monotonic()
     write = _writer(out)
+    if out.resolve() == data.resolve():
+        raise UsageProblem(
+            "output-is-input",
+            where=str(out),
+            expected="a file of its own",
+            found="the table",
+            remedy="choose another --out",
+        )
     spec, loaded = _load(run)
-    table = with_absent(read_source(spec, data)[0], _readers(loaded.model))
+    table, absent = read_new(spec, data, _readers(loaded.model), files)
     samples = read_samples(table, loaded.model, targets=())
     refused = samples.refusals()
     made = outputs(loaded.model, samples, np.arange(len(table)), refused=refused.append)
@@ -115,17 +127,18 @@ def predict(run: Path, data: Path, out: Path) -> dict[str, Any]:
             errors.unlink(missing_ok=True)
             Ledger(errors).add(refused)
     seconds = round(time.monotonic() - began, 3)
-    return {"run": str(run), "seconds": seconds, "rows": len(table), "file": str(out), "refused": len(refused)}
+    told = {"run": str(run), "seconds": seconds, "rows": len(table), "file": str(out)}
+    return told | {"refused": len(refused), "absent": absent}
 
 
-def open_run(run: Path, data: Path | None = None) -> Run:
+def open_run(run: Path, data: Path | None = None, files: Path | None = None) -> Run:
     """A finished run with its model and data. With `data`, that table takes the place of the run's and is all test."""
     spec, loaded = _load(run)
     if data is None:
         table, _ = read_source(spec, spec.path(spec.data.table))
         split = _read_split(run, table)
     else:
-        table = with_absent(read_source(spec, data)[0], _readers(loaded.model))
+        table, _ = read_new(spec, data, _readers(loaded.model), files)
         nothing = np.empty(0, dtype=np.int64)
         split = Split(nothing, nothing, np.arange(len(table), dtype=np.int64))
     fitted = Fitted(loaded.model, read_samples(table, loaded.model), split, table)
@@ -205,14 +218,26 @@ def _load(run: Path) -> tuple[Spec, bundle.Bundle]:
 
 
 def _read_split(run: Path, table: DataTable) -> Split:
+    folder = Folder(run)
+    for name in ("splits.parquet", "environment.json"):
+        if not (run / name).is_file():
+            raise DamagedError(
+                "missing-file",
+                where=str(run / name),
+                expected="the file that fit wrote",
+                found="none",
+                remedy="name a table with --data, or train again",
+            )
     names = pd.read_parquet(run / "splits.parquet")["split"].to_numpy()
-    if len(names) != len(table):
+    known = folder.read_json("environment.json").get("resumes_with", {}).get("table")
+    if len(names) != len(table) or known != fingerprint(table):
+        # The split is known by place: of another table, or of the same in another order, it says nothing.
         raise UsageProblem(
             "table-changed",
             where=table.source,
-            expected=f"the {len(names)} rows that the run was made from",
-            found=f"{len(table)} rows",
-            remedy="name a table with --data to judge the model on other rows",
+            expected=f"the table that the run was made from, its {len(names)} rows in their order",
+            found=f"{len(table)} rows" if len(names) != len(table) else "other values, or another order of rows",
+            remedy="put the table back, or name one with --data to judge the model on other rows",
         )
     return Split(*(np.flatnonzero(names == name) for name in ("train", "validation", "test")))
 

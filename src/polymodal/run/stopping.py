@@ -31,6 +31,8 @@ def listening() -> Iterator[Stop]:
         yield stop
         return
     before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A shell that starts a command in the background has it ignore SIGINT, and so it stays.
+    before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
 
     def hear(number: int, _: object) -> None:
         stop.signal = number

@@ -30,6 +30,7 @@ __all__ = [
     "fingerprint",
     "open_source",
     "prepare",
+    "read_new",
     "read_source",
     "split_frame",
     "with_absent",
@@ -69,10 +70,11 @@ def _anchored(spec: Spec, folder: Path) -> Spec:
     return spec.replaced(data, folder)
 
 
-def read_source(spec: Spec, path: Path) -> tuple[DataTable, list[JoinReport]]:
-    """A table in the form that the spec describes: the same missing marks, files and joins."""
+def read_source(spec: Spec, path: Path, files: Path | None = None) -> tuple[DataTable, list[JoinReport]]:
+    """A table in the form that the spec describes: the same missing marks, files (unless given) and joins."""
     data = spec.data
-    files = spec.path(data.files) if data.files is not None else path.parent
+    if files is None:
+        files = spec.path(data.files) if data.files is not None else path.parent
     table = read_table(path, missing=data.missing, files=files)
     reports = []
     for other in data.join:
@@ -117,6 +119,38 @@ def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rule
     findings = examine(table, roles, made.split, files, rules.joins, rules.allow)
     refuse(findings, table.source)
     return made, findings
+
+
+def read_new(
+    spec: Spec, path: Path, readers: Mapping[str, Column[Any]], files: Path | None = None
+) -> tuple[DataTable, dict[str, str]]:
+    """A table that a model has not met, and the modalities of which it has no column, each with what it would need.
+
+    Names of files are relative to `files`; unless that is given, to the folder of the table where the first file that
+    is named lies there, else to the folder of the spec. Raises DataError where the table has no modality at all.
+    """
+    table, _ = read_source(spec, path, files)
+    have = set(map(str, table.frame.columns))
+    absent = {name: ", ".join(part.names) for name, part in readers.items() if not have & set(part.names)}
+    if len(absent) == len(readers):
+        raise DataError(
+            "no-modality",
+            where=table.source,
+            expected=f"columns of {', '.join(f'{name} ({columns})' for name, columns in absent.items())}"[:500],
+            found=f"{len(have)} columns, none of these",
+            remedy="name the table that these modalities are in, or rename its columns",
+        )
+    if files is None and _lies_beside(table, path, readers):
+        table = replace(table, files=path.parent)
+    return with_absent(table, readers), absent
+
+
+def _lies_beside(table: DataTable, path: Path, readers: Mapping[str, Column[Any]]) -> bool:
+    """Whether the first file that the table names is found in the table's own folder."""
+    columns = [name for part in readers.values() if part.holds_files for name in part.names if name in table.frame]
+    named = (cell for name in columns for cell in parse_labels(table.column(name), table.missing) if cell is not None)
+    first = next((str(cell) for cell in named if not Path(str(cell)).is_absolute()), None)
+    return first is not None and "\0" not in first and (path.parent / first).is_file()
 
 
 def with_absent(table: DataTable, readers: Mapping[str, Column[Any]]) -> DataTable:
