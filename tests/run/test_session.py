@@ -216,6 +216,8 @@ def test_what_a_new_table_lacks_is_told(finished: Path, tmp_path: Path):
     cohort()[["patient", "score"]].to_csv(tmp_path / "bare.csv", index=False)
     with pytest.raises(DataError, match="no-modality"):
         run.predict(finished / "run", tmp_path / "bare.csv", tmp_path / "p.csv")
+    with pytest.raises(UsageProblem, match="no-folder"):
+        run.predict(finished / "run", tmp_path / "new.csv", tmp_path / "no" / "p.csv")
     with pytest.raises(UsageProblem, match="output-is-input"):
         run.predict(finished / "run", tmp_path / "new.csv", tmp_path / "new.csv")
 

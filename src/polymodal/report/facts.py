@@ -183,5 +183,5 @@ def _damaged(path: Path, found: str) -> DamagedError:
         where=str(path),
         expected="the file that the run wrote",
         found=found[:200],
-        remedy="run polymodal evaluate to write it anew",
+        remedy="take the folder from a backup, or train again",
     )

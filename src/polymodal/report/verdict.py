@@ -140,7 +140,7 @@ def _plain_instead(facts: Facts) -> Iterator[str]:
         floors = {str(task.entry["versus_plain"]["baseline"]) for task in losing}
         name = FLOORS.get(floors.pop(), "plain model") if len(floors) == 1 else "plain models"
         names = joined([task.name for task in losing])
-        yield f"For {names}, use the {name} until the model beats it: try more epochs or another fusion."
+        yield f"For {names}, use the {name} until the model is better: try more epochs or another fusion."
 
 
 def _useless(facts: Facts) -> Iterator[str]:

@@ -102,6 +102,14 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None) -> dict
     """
     began = time.monotonic()
     write = _writer(out)
+    if not out.parent.is_dir():
+        raise UsageProblem(
+            "no-folder",
+            where=str(out.parent),
+            expected="a folder for the predictions",
+            found="none",
+            remedy="make it, or choose another --out",
+        )
     if out.resolve() == data.resolve():
         raise UsageProblem(
             "output-is-input",
