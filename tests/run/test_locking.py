@@ -123,25 +123,20 @@ from pathlib import Path
 locking = runpy.run_path(sys.argv[1])
 with locking["locked"](Path(sys.argv[2]), "the parent"):
     if os.fork() == 0:
+        print("ready", flush=True)  # by the child: only then has it begun
         sys.stdin.read()
-        os._exit(0)
-    print("ready", flush=True)
     os._exit(0)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no process inherits a file here")
 def test_a_child_does_not_keep_what_a_dead_process_held(tmp_path: Path):
-    parent = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(own.__file__), str(tmp_path / "lock")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert parent.stdout is not None
-    assert parent.stdout.readline() == "ready\n"
-    parent.wait(timeout=60)
-    assert (tmp_path / "lock").read_text() == "the parent\n"
-    with own.locked(tmp_path / "lock", "the next"):  # the child is still there, waiting for its input to end
-        assert (tmp_path / "lock").read_text() == "the next\n"
-    parent.communicate(timeout=60)
+    call = [sys.executable, "-c", CHILD, str(own.__file__), str(tmp_path / "lock")]
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "ready\n"
+        parent.wait(timeout=60)
+        assert (tmp_path / "lock").read_text() == "the parent\n"
+        with own.locked(tmp_path / "lock", "the next"):  # the child is still there, waiting for its input to end
+            assert (tmp_path / "lock").read_text() == "the next\n"
+        parent.communicate(timeout=60)
