@@ -8,7 +8,7 @@ import torch
 
 from polymodal.core import Batch, UsageProblem, Values
 from polymodal.fusion import Bottleneck, Early, Intermediate, Late
-from polymodal.model import Ensemble, Model, usable_name
+from polymodal.model import Ensemble, Model
 from polymodal.training import Settings
 from tests.training.conftest import Small, make_small
 
@@ -110,12 +110,6 @@ def test_the_fusion_that_was_given_stays_unbuilt(small: Small):
     first, second = (Model(small.model.modalities, small.model.tasks, fusion, width=8) for _ in range(2))
     assert not list(fusion.parameters())
     assert first.fusion is not second.fusion
-
-
-@pytest.mark.parametrize("name", ["review", "x1", "größe", "Picture_2"])
-def test_a_network_takes_every_usable_name(name: str):
-    assert usable_name(name)
-    assert name in torch.nn.ModuleDict({name: torch.nn.Identity()})
 
 
 @pytest.mark.parametrize("name", ["values", "keys", "train", "a.b", "_own", "class", ""])

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Any, Self
 
 import numpy as np
@@ -24,11 +23,12 @@ from polymodal.core import UsageProblem
 from polymodal.data.base import DataTable
 from polymodal.data.inference import propose
 from polymodal.data.kinds import parse_labels
+from polymodal.data.naming import usable_name
+from polymodal.data.selection import expand_columns
 from polymodal.data.splits import SplitPlan, strata_of
 from polymodal.data.tables import from_frame
 from polymodal.fusion import Fusion, Late
 from polymodal.modalities import Modality, Table
-from polymodal.model import usable_name
 from polymodal.run.division import divided
 from polymodal.run.fitting import Fitted, fit_parts, read_samples
 from polymodal.spec import Parts, Spec
@@ -107,8 +107,9 @@ class _Multimodal(BaseEstimator):
             return frame
         if not fitting and hasattr(self, "feature_names_in_"):
             return frame[[name for name in self.feature_names_in_ if name in frame.columns]]
-        wanted = [name for part in self.modalities.values() for name in part.reader.names]
-        return frame[[name for name in frame.columns if any(fnmatchcase(str(name), each) for each in wanted)]]
+        names = [name for part in self.modalities.values() for name in part.reader.names]
+        wanted = set(expand_columns(names, [str(name) for name in frame.columns], where="X"))
+        return frame[[name for name in frame.columns if str(name) in wanted]]
 
     def _fit(self, frame: pd.DataFrame, targets: pd.DataFrame, tasks: dict[str, Task], plain: bool) -> Fitted:
         table = from_frame(pd.concat([frame, targets], axis=1), source="X")

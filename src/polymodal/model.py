@@ -1,34 +1,25 @@
 """The model: encoders, one fusion, a head for each task. How it is trained is written elsewhere."""
 
 import copy
-import keyword
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from polymodal.core import Batch, Representation, Tokens, UsageProblem, Values
+from polymodal.data.naming import NAMES, usable_name
 from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
 from polymodal.tasks.base import Task
 
-__all__ = ["NAMES", "Ensemble", "Model", "usable_name"]
-
-NAMES = "names of letters, digits and _ that Python and torch do not use themselves"
-
-
-def usable_name(name: str) -> bool:
-    """Whether a network can give this name to a part: an identifier that torch does not use itself."""
-    plain = name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
-    return plain and not hasattr(nn.ModuleDict(), name)
+__all__ = ["Ensemble", "Model"]
 
 
 class Model(nn.Module):
     """One model of several modalities for several tasks.
 
     The readers of the modalities and tasks must be fitted. Raises UsageProblem for a name that no network could give to
-    a part. The fusion is copied, so that one description can build
-    several models.
+    a part. The fusion is copied, so that one description can build several models.
     """
 
     def __init__(

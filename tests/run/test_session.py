@@ -213,6 +213,7 @@ def test_what_a_new_table_lacks_is_told(finished: Path, tmp_path: Path):
     cohort().drop(columns=["note"]).to_csv(tmp_path / "new.csv", index=False)
     told = run.predict(finished / "run", tmp_path / "new.csv", tmp_path / "p.csv")
     assert told["absent"] == {"note": "note"}
+    assert run.evaluate(finished / "run", tmp_path / "new.csv")["absent"] == {"note": "note"}
     cohort()[["patient", "score"]].to_csv(tmp_path / "bare.csv", index=False)
     with pytest.raises(DataError, match="no-modality"):
         run.predict(finished / "run", tmp_path / "bare.csv", tmp_path / "p.csv")
@@ -243,3 +244,5 @@ def test_files_are_looked_for_beside_the_table_that_names_them(tmp_path: Path):
     frame.to_csv(tmp_path / "t.csv", index=False)
     assert run.predict(tmp_path / "run", tmp_path / "t.csv", tmp_path / "p.csv")["refused"] == 24
     assert run.predict(tmp_path / "run", tmp_path / "t.csv", tmp_path / "p.csv", new)["refused"] == 0
+    assert run.evaluate(tmp_path / "run", tmp_path / "t.csv")["refused"] == 24
+    assert run.evaluate(tmp_path / "run", tmp_path / "t.csv", new)["refused"] == 0

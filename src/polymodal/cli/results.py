@@ -1,7 +1,8 @@
 """Verbs that use a finished run: `evaluate`, `predict`, `report`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,6 +39,7 @@ def evaluate(
     from polymodal.run import evaluate as evaluate_run
 
     summary = evaluate_run(checked_path(run), *(None if path is None else checked_path(path) for path in (data, files)))
+    _tell_lost(session, summary)
     session.result(summary, scores(summary))
 
 
@@ -53,10 +55,7 @@ def predict(
 
     folder = None if files is None else checked_path(files)
     summary = predict_run(checked_path(run), checked_path(data), checked_path(out), folder)
-    for name, columns in summary["absent"].items():
-        session.note(f"{name} is absent in every row: the table has no column {columns}")
-    if summary["refused"]:
-        session.note(f"{summary['refused']} values could not be used and count as absent: see {out}.errors.jsonl")
+    _tell_lost(session, summary, f": see {out}.errors.jsonl")
     session.result(summary, f"predictions  {out}")
 
 
@@ -66,3 +65,11 @@ def report(session: Session, run: Run) -> None:
 
     path = build_report(checked_path(run))
     session.result({"report": str(path)}, f"report  {path}")
+
+
+def _tell_lost(session: Session, summary: Mapping[str, Any], where: str = "") -> None:
+    """Say what of a table was not used."""
+    for name, columns in summary["absent"].items():
+        session.note(f"{name} is absent in every row: the table has no column {columns}")
+    if summary["refused"]:
+        session.note(f"{summary['refused']} values could not be used and count as absent{where}")

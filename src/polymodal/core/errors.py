@@ -16,7 +16,6 @@ __all__ = [
     "did_you_mean",
 ]
 
-
 LISTED = 40
 """Options that a message lists at most."""
 

@@ -1,6 +1,5 @@
 """A first spec for a table that nobody has described: what its columns are for, with the reason for each choice."""
 
-import keyword
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import nn
 
 from polymodal.core import DataError
 from polymodal.data.base import DataTable
@@ -26,6 +24,7 @@ from polymodal.data.kinds import (
     parse_labels,
     parse_numbers,
 )
+from polymodal.data.naming import usable_name
 from polymodal.data.questions import guess_target, question_of, words_of
 
 __all__ = ["propose"]
@@ -55,9 +54,9 @@ class _Draft:
     def name(self, wanted: str) -> str:
         """A name like `wanted` that Python, torch and the other parts leave free."""
         name = re.sub(r"\W+", "_", wanted).strip("_") or "part"
-        name = f"c_{name}" if name[0].isdigit() else name
+        name = name if name.isidentifier() else "c_" + re.sub(r"\W", "_", name, flags=re.ASCII)
         taken = {*self.modalities, *self.tasks}
-        while keyword.iskeyword(name) or hasattr(nn.ModuleDict(), name) or name in taken:
+        while not usable_name(name) or name in taken:
             name += "_"
         return name
 

@@ -4,7 +4,7 @@ import io
 import shlex
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,15 @@ Progress = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder, its settled spec, and the model beside the data that it was trained on."""
+    """A finished run: its folder, its settled spec, and the model beside the data that it was trained on.
+
+    `absent` names modalities of which the table has no column, each with the columns that it would need.
+    """
 
     folder: Folder
     spec: Spec
     fitted: Fitted
+    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 def fit(
@@ -83,14 +87,17 @@ def fit(
 def evaluate(run: Path, data: Path | None = None, files: Path | None = None) -> dict[str, Any]:
     """Judge a run on its own test rows, or on every row of another table. Returns what `evaluate --json` prints.
 
-    `files` is the folder that the other table's names of files are relative to.
+    `files` is the folder that names of files are relative to. "refused" counts the values of these rows that could not
+    be used, "absent" names modalities of which another table has no column.
     """
     began = time.monotonic()
     opened = open_run(run, data, files)
-    rows = opened.fitted.split.test
-    made = outputs(opened.fitted.model, opened.fitted.samples, rows)
-    judged = judge(opened.fitted, rows, group_labels(opened.fitted, opened.spec.data.group), made)
-    return _summary(run, opened.fitted.split, judged, time.monotonic() - began)
+    fitted, rows = opened.fitted, opened.fitted.split.test
+    refused = [refusal for refusal in fitted.samples.refusals() if refusal.row in set(rows.tolist())]
+    made = outputs(fitted.model, fitted.samples, rows, refused=refused.append)
+    judged = judge(fitted, rows, group_labels(fitted, opened.spec.data.group), made)
+    told = _summary(run, fitted.split, judged, time.monotonic() - began)
+    return told | {"refused": len(refused), "absent": dict(opened.absent)}
 
 
 def predict(run: Path, data: Path, out: Path, files: Path | None = None) -> dict[str, Any]:
@@ -101,23 +108,7 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None) -> dict
     not be used go to a file of the same name with .errors.jsonl at its end, and are counted under "refused".
     """
     began = time.monotonic()
-    write = _writer(out)
-    if not out.parent.is_dir():
-        raise UsageProblem(
-            "no-folder",
-            where=str(out.parent),
-            expected="a folder for the predictions",
-            found="none",
-            remedy="make it, or choose another --out",
-        )
-    if out.resolve() == data.resolve():
-        raise UsageProblem(
-            "output-is-input",
-            where=str(out),
-            expected="a file of its own",
-            found="the table",
-            remedy="choose another --out",
-        )
+    write = _writer(out, data)
     spec, loaded = _load(run)
     table, absent = read_new(spec, data, _readers(loaded.model), files)
     samples = read_samples(table, loaded.model, targets=())
@@ -142,15 +133,16 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None) -> dict
 def open_run(run: Path, data: Path | None = None, files: Path | None = None) -> Run:
     """A finished run with its model and data. With `data`, that table takes the place of the run's and is all test."""
     spec, loaded = _load(run)
+    absent: Mapping[str, str] = {}
     if data is None:
-        table, _ = read_source(spec, spec.path(spec.data.table))
+        table, _ = read_source(spec, spec.path(spec.data.table), files)
         split = _read_split(run, table)
     else:
-        table, _ = read_new(spec, data, _readers(loaded.model), files)
+        table, absent = read_new(spec, data, _readers(loaded.model), files)
         nothing = np.empty(0, dtype=np.int64)
         split = Split(nothing, nothing, np.arange(len(table), dtype=np.int64))
     fitted = Fitted(loaded.model, read_samples(table, loaded.model), split, table)
-    return Run(Folder(run), spec, fitted)
+    return Run(Folder(run), spec, fitted, absent)
 
 
 def _readers(model: Ensemble) -> dict[str, Column[Any]]:
@@ -256,7 +248,24 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     return stream.getvalue()
 
 
-def _writer(out: Path) -> Callable[[pd.DataFrame], None]:
+def _writer(out: Path, data: Path) -> Callable[[pd.DataFrame], None]:
+    """What writes predictions to `out`. Raises UsageProblem where they cannot go there, or would replace the table."""
+    if not out.parent.is_dir():
+        raise UsageProblem(
+            "no-folder",
+            where=str(out.parent),
+            expected="a folder for the predictions",
+            found="none",
+            remedy="make it, or choose another --out",
+        )
+    if out.resolve() == data.resolve():
+        raise UsageProblem(
+            "output-is-input",
+            where=str(out),
+            expected="a file of its own",
+            found="the table",
+            remedy="choose another --out",
+        )
     suffix = out.suffix.lower()
     known: dict[str, Callable[[pd.DataFrame], None]] = {
         ".csv": lambda frame: frame.to_csv(out, index=False),

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from polymodal.core import SpecError
-from polymodal.model import NAMES, usable_name
+from polymodal.data.naming import NAMES, usable_name
 from polymodal.spec.problems import problems_in
 from polymodal.spec.sections import document_model
 from polymodal.spec.source import Path, Source
