@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,10 @@ from polymodal.testing import PATTERNS, missing_pattern  # noqa: E402
 # The same examples in every run, and no limit of time: a slow machine is no failure.
 settings.register_profile("house", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.load_profile("house")
+
+# A shell that starts the suite in the background has it ignore Ctrl-C, and so would every command that a test stops.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NEEDS_DATA = "needs $POLYMODAL_DATA"
 

@@ -51,6 +51,20 @@ def test_codes_of_two_columns_do_not_share_vectors(net: torch.nn.Module):
     assert not torch.equal(made[0], made[1])
 
 
+def test_what_training_never_showed_says_nothing():
+    """In a column that was complete, a first missing cell is no random vector: it reads like the middle."""
+    net = TabularMlp(3, SIZES, width=8, bins=0).eval()
+    given = parts()
+    middle, missing = given["numbers"].clone(), given["numbers"].clone()
+    middle[:, 1], missing[:, 1] = 0.0, float("nan")
+    assert torch.equal(net(given | {"numbers": middle}).values, net(given | {"numbers": missing}).values)
+    none, unknown = torch.zeros_like(given["codes"]), torch.ones_like(given["codes"])
+    assert torch.equal(net(given | {"codes": none}).values, net(given | {"codes": unknown}).values)
+    for column, size in enumerate(SIZES):
+        assert not net.codes.weight[net.offsets[column] : net.offsets[column] + 2].any()
+        assert net.codes.weight[net.offsets[column] + 2 : net.offsets[column] + size].all()
+
+
 def test_missing_numbers_give_finite_values_and_gradients(net: torch.nn.Module):
     given = parts()
     given["numbers"][1:4, 1] = float("nan")

@@ -70,6 +70,12 @@ def test_hidden_cells_are_missing_and_the_others_untouched(rate: float):
     assert abs(float(hidden[held].float().mean()) - rate) < 0.05
 
 
-def test_nothing_is_perturbed():
-    modality, parts = fitted()
+def test_training_hides_the_share_of_cells_that_was_asked_for():
+    modality, parts = fitted(400)
+    changed = modality.perturb(parts, torch.Generator().manual_seed(0))
+    held = ~parts["numbers"].isnan()
+    hidden = held & changed["numbers"].isnan()
+    assert abs(float(hidden[held].float().mean()) - modality.drop) < 0.03
+    assert modality.drop > 0
+    modality.drop = 0.0
     assert modality.perturb(parts, torch.Generator()) is parts

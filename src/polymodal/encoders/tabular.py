@@ -41,9 +41,10 @@ class PiecewiseLinear(nn.Module):
 class TabularMlp(nn.Module):
     """One token for a row of a table: a linear reading of its cells, refined by dense blocks.
 
-    A missing number is left out of the sum and its own learned vector is added instead. `bins` adds piecewise-linear
-    features (0 = numbers enter linearly only, the better choice for few rows). `sizes` are the numbers of codes of the
-    categories. The dense blocks start small, so that the net contains the linear model and begins as it.
+    A missing number is left out of the sum and its own learned vector is added instead; that vector, and those of the
+    codes 0 and 1 (no value, unknown value), start at zero, so that what training never shows says nothing. `bins` adds
+    piecewise-linear features (0 = numbers enter linearly only, the better choice for few rows). `sizes` are the numbers
+    of codes of the categories. The dense blocks start small: the net contains the linear model and begins as it.
     """
 
     offsets: Tensor
@@ -62,11 +63,15 @@ class TabularMlp(nn.Module):
             raise ValueError("a table needs a number or a category, found neither")
         self.pieces = PiecewiseLinear(bins) if bins and numbers else None
         self.linear = nn.Linear(numbers * (2 + bins), width) if numbers else None
+        if self.linear is not None:
+            with torch.no_grad():
+                self.linear.weight[:, numbers : 2 * numbers] = 0.0
         offsets = torch.tensor([0, *sizes]).cumsum(0)
         self.register_buffer("offsets", offsets[:-1])
         self.codes = nn.Embedding(int(offsets[-1]), width) if len(sizes) else None
         if self.codes is not None:
             nn.init.normal_(self.codes.weight, std=(max(1, len(sizes)) ** -0.5) * 0.5)
+            _silence(self.codes, self.offsets)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.Sequential(*(ResidualBlock(width, dropout=dropout) for _ in range(layers)))
 
@@ -113,6 +118,7 @@ class ColumnTransformer(nn.Module):
         offsets = torch.tensor([0, *sizes]).cumsum(0)
         self.register_buffer("offsets", offsets[:-1])
         self.codes = nn.Embedding(int(offsets[-1]) if len(sizes) else 1, width)
+        _silence(self.codes, self.offsets)
         self.transformer = Transformer(width, layers, dropout=dropout, place=False)
 
     def forward(self, parts: Mapping[str, Tensor]) -> Tokens:
@@ -125,3 +131,9 @@ class ColumnTransformer(nn.Module):
         values = [torch.einsum("ncf,cfw->ncw", features, self.weight) + self.bias, self.codes(codes + self.offsets)]
         mask = torch.cat([known, codes != 0], dim=1)
         return self.transformer(Tokens(keep(torch.cat(values, dim=1), mask), mask))
+
+
+@torch.no_grad()
+def _silence(codes: nn.Embedding, offsets: Tensor) -> None:
+    """The vectors of "no value" and of "unknown value" of each category start at zero."""
+    codes.weight[torch.cat([offsets, offsets + 1])] = 0.0

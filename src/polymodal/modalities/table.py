@@ -25,7 +25,9 @@ class Table(Modality):
 
     `encoder` is "mlp" (one token for a row), "transformer" (one token for each column), "auto", or a function of the
     fitted column and the width that gives a module. `bins` are the pieces that a number is cut into; None chooses by
-    the number of training rows. `rare` pools categories that fewer training rows hold.
+    the number of training rows. `rare` pools categories that fewer training rows hold. `drop` is the share of cells
+    that a training step hides, so that a cell that is missing later is a trained case, also in a column that is
+    complete now.
     """
 
     reader: TableColumn
@@ -38,9 +40,10 @@ class Table(Modality):
         bins: Annotated[int, Field(ge=0, le=1024)] | None = None,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         rare: NonNegativeInt = 2,
+        drop: Annotated[float, Field(ge=0, lt=1)] = 0.05,
     ) -> None:
         self.columns, self.encoder = list(columns), encoder
-        self.layers, self.bins, self.dropout, self.rare = layers, bins, dropout, rare
+        self.layers, self.bins, self.dropout, self.rare, self.drop = layers, bins, dropout, rare, drop
         self.reader = TableColumn(columns, rare)
 
     def chosen(self) -> tuple[str, str]:
@@ -67,8 +70,8 @@ class Table(Modality):
         return net(len(self.reader.numbers), sizes, width, self._pieces(), self.layers, self.dropout)
 
     def perturb(self, parts: Parts, generator: Generator) -> Parts:
-        """Nothing: a table has no change that surely leaves its meaning alone."""
-        return parts
+        """Hide a share of the cells, each on its own; no other change surely leaves the meaning of a row alone."""
+        return self.corrupt(parts, self.drop, generator)[0] if self.drop else parts
 
     def corrupt(self, parts: Parts, rate: float, generator: Generator) -> tuple[Parts, Tensor]:
         """Turn cells missing; (n, numbers + categories) True where that was done to a cell that had a value."""
