@@ -24,8 +24,8 @@ def task(name: str = "ill", interval: tuple[float, float] | None = (0.01, 0.05),
 
 
 def facts(*tasks: TaskFacts, **parts: Any) -> Facts:
-    rows = {"rows": {"train": 800, "validation": 100, "test": 1000}}
-    return Facts("run", rows, tasks, **({"spec": QUIET} | parts))
+    told = {"metrics": {"rows": {"train": 800, "validation": 100, "test": 1000}}, "spec": QUIET} | parts
+    return Facts("run", tasks=tasks, **told)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,17 @@ def test_no_evidence_is_not_called_better() -> None:
 
 def test_without_plain_models_nothing_is_claimed() -> None:
     assert better(facts(task(interval=None))).mood == "unsure"
+
+
+def test_what_was_not_tested_is_said_to_be_untested() -> None:
+    nothing = facts(task(interval=None, n=0, metrics={}), metrics={"rows": {"train": 30, "test": 0}})
+    assert better(nothing).sentence == "Not known: nothing was tested."
+    assert "Not tested at all: ill" in trusted(nothing).reasons[0]
+    few = facts(task(interval=None, n=3))
+    assert better(few).sentence == "Not known: too few test rows to tell."
+    assert "0.900 on 3 test rows, too few" in better(few).reasons[0]
+    undefined = facts(task(interval=None, n=3, metrics={}))
+    assert "undefined on 3 test rows" in better(undefined).reasons[0]
 
 
 def test_figures_stand_in_the_reasons() -> None:

@@ -43,6 +43,16 @@ def test_groups_that_move_together_widen_it() -> None:
     assert group_high - group_low > 2 * (high - low)
 
 
+def test_a_handful_of_rows_or_groups_gives_no_interval() -> None:
+    truth = np.array(["a", "b"] * 6, dtype=object)
+    right = Answers("classes", truth, truth, np.eye(2)[[0, 1] * 6], ["a", "b"])
+    few = Answers("classes", truth[:9], truth[:9], np.eye(2)[[0, 1] * 6][:9], ["a", "b"])
+    assert "accuracy" in intervals(right)
+    assert intervals(few) == {}
+    assert intervals(right, np.arange(12) % 4) == {}
+    assert "accuracy" in intervals(right, np.arange(12) % 5)
+
+
 def test_every_row_of_a_group_is_drawn_as_often() -> None:
     groups = np.array(["b", "a", "b", "c"])
     for weights in resampled(4, groups, draws=20):

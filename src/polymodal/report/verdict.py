@@ -47,7 +47,7 @@ def better(facts: Facts) -> Answer:
     reasons = [_compared(task) for task in facts.tasks]
     judged = len(facts.tasks) - len(groups["unknown"])
     if judged == 0:
-        return Answer("unsure", "Not known: no plain model was fitted beside it.", reasons)
+        return Answer("unsure", f"Not known: {_why_unknown(facts)}.", reasons)
     if len(groups["better"]) == judged:
         every = "the one task" if judged == 1 else "both tasks" if judged == 2 else f"all {judged} tasks"
         return Answer("good", f"Yes, on {every}.", reasons)
@@ -88,10 +88,23 @@ def next_steps(facts: Facts, most: int = 4) -> Answer:
     return Answer("advice", many, advice[:most])
 
 
+def _why_unknown(facts: Facts) -> str:
+    if not any(task.entry["n"] for task in facts.tasks):
+        return "nothing was tested" if not facts.counts.get("test") else "no test row has a label"
+    if any(task.entry.get("baselines") for task in facts.tasks):
+        return "too few test rows to tell"
+    return "no plain model was fitted beside it"
+
+
 def _compared(task: TaskFacts) -> str:
     versus, value = task.entry.get("versus_plain"), task.metric(task.headline)
+    if not task.entry["n"]:
+        return f"{task.name}: not tested, for no test row has a label."
     if not versus:
-        return f"{task.name}: {label(task.headline)} {number(value)}, no plain model to compare with."
+        why = "too few rows to compare with plain models" if task.entry.get("baselines") else "no plain model beside it"
+        if value is None:
+            return f"{task.name}: {label(task.headline)} is undefined on {counted(task.entry['n'], 'test row')}."
+        return f"{task.name}: {label(task.headline)} {number(value)} on {counted(task.entry['n'], 'test row')}, {why}."
     floor = task.entry.get("baselines", {}).get(versus["baseline"], {}).get("metrics", {}).get(task.headline)
     words = {"better": "better", "even": "no clear difference", "worse": "worse"}[standing(task)]
     return (
@@ -117,7 +130,10 @@ def _doubts(facts: Facts) -> Iterator[str]:
         yield f"{finding.get('where', 'the table')}: {finding.get('message', finding.get('code'))}."
     if len(warnings) > 2:
         yield f"{counted(len(warnings) - 2, 'more finding')} further down."
-    few = [f"{task.name} ({task.entry['n']})" for task in facts.tasks if task.entry["n"] < FEW_ROWS]
+    untested = [task.name for task in facts.tasks if not task.entry["n"]]
+    if untested:
+        yield f"Not tested at all: {joined(untested)}. Hold rows out with data.split.test, or evaluate on another table."
+    few = [f"{task.name} ({task.entry['n']})" for task in facts.tasks if 0 < task.entry["n"] < FEW_ROWS]
     if few:
         yield f"Few labelled test rows: {joined(few)}."
     wide = [f"{task.name} ({span(task.interval(task.headline))})" for task in facts.tasks if _width(task) > WIDE]

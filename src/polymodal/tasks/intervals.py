@@ -17,6 +17,9 @@ CHUNK = 250_000
 AT_ONCE = 8
 """Draws that are held together however many rows there are: sorting the rows is then paid for once for all of them."""
 
+FEWEST_ROWS, FEWEST_GROUPS = 10, 5
+"""Rows and groups under which nothing is drawn: of three right answers every draw is right, which says nothing."""
+
 LEAST_DRAWS = 200
 ROW_DRAWS = 2e7
 """Beyond this many rows × draws, fewer draws are made: at such sizes an interval hardly depends on their number."""
@@ -67,7 +70,8 @@ def bootstrap(answers: Answers, groups: np.ndarray | None = None, *, seed: int =
 
     `groups` (n,) names the group of each row; then whole groups are drawn, since rows of one group resemble each other
     (the cluster bootstrap of Davison and Hinkley 1997, 3.8). The same seed, rows and groups give the same draws, which
-    pairs the models that are compared. With fewer than two rows or groups there are no draws.
+    pairs the models that are compared. With fewer than ten rows, or five groups, there are no draws, and so no
+    intervals.
     """
     found: dict[str, list[np.ndarray]] = {}
     for weights in resampled(len(answers), groups, seed=seed, draws=draws):
@@ -95,7 +99,7 @@ def resampled(
     """Weights (some draws, rows): how often each row is drawn when as many rows (or groups) are drawn, with return."""
     unit = np.arange(count) if groups is None else np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
     units = int(unit.max(initial=-1)) + 1
-    if units < 2:
+    if count < FEWEST_ROWS or units < FEWEST_GROUPS:
         return
     draws = min(draws, max(LEAST_DRAWS, int(ROW_DRAWS / count)))
     generator = numpy_generator(seed, "bootstrap", units)
