@@ -37,6 +37,15 @@ def test_a_sound_table_has_no_findings(frame):
     assert codes(frame, group="patient") == {}
 
 
+def test_grades_in_words_without_an_order_are_told(frame):
+    roles = Roles({"table": ["a"]}, {"task": "y"}, unordered=["task"])
+    assert not examine(from_frame(frame), roles, SPLIT)
+    frame["y"] = np.array(["low", "middle", "high"])[np.arange(ROWS) % 3]
+    (found,) = examine(from_frame(frame), roles, SPLIT)
+    assert (found.code, found.severity) == ("order-by-letter", "warning")
+    assert "high < low < middle" in found.message
+
+
 def test_a_group_on_both_sides(frame):
     frame["patient"] = np.arange(ROWS) % 7
     found = codes(frame, group="patient")["group-on-both-sides"]

@@ -138,7 +138,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(finished: Path, folder: Path, mon
 def test_another_spec_or_table_is_not_continued(finished: Path, tmp_path: Path):
     place = tmp_path / "copy"
     shutil.copytree(finished, place)
-    with pytest.raises(UsageProblem, match="another spec"):
+    with pytest.raises(UsageProblem, match=r"train\.lr: 0\.5, was "):
         run.fit(spec(place, "train.lr=0.5"), place / "run", resume=True)
     frame = cohort()
     frame.loc[5, "dose"] = 9.9

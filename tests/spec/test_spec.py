@@ -99,6 +99,14 @@ def test_a_width_that_does_not_fit_the_fusion_is_told_before_data_are_read():
         Spec.from_dict(GOOD | {"model": {"width": 63, "fusion": {"type": "bottleneck", "heads": 4}}}).build()
 
 
+def test_what_changed_since_an_earlier_spec_is_named_by_path():
+    spec = Spec.from_dict(GOOD)
+    assert spec.changes(spec) == []
+    assert spec.override("train.lr=0.5").changes(spec) == ["train.lr: 0.5, was nothing"]
+    before = spec.override("train.lr=0.5", "modalities.labs.rare=3")
+    assert sorted(spec.changes(before)) == ["modalities.labs.rare: nothing, was 3", "train.lr: nothing, was 0.5"]
+
+
 def test_an_automatic_part_has_to_be_settled_first():
     spec = Spec.from_dict(GOOD | {"tasks": {"sick": {"type": "auto", "target": "sick"}}})
     assert spec.automatic == ["tasks.sick"]

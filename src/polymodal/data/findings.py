@@ -59,7 +59,8 @@ class Finding:
 class Roles:
     """What the columns are for: `inputs` by modality, `targets` by task, the id, the group.
 
-    `separators`, by task, part the labels of a target that holds several in one cell.
+    `separators`, by task, part the labels of a target that holds several in one cell. `unordered` are tasks on grades
+    whose order was not given.
     """
 
     inputs: Mapping[str, Sequence[str]]
@@ -67,6 +68,7 @@ class Roles:
     id: str | None = None
     group: str | None = None
     separators: Mapping[str, str] = field(default_factory=dict)
+    unordered: Collection[str] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -155,6 +157,10 @@ def _targets(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:
         elif labels.nunique() <= _CLASSES or not _numeric(table.column(name)):
             parts = [_single(part, roles.separators.get(task)) for part in (train, test)]
             yield from _classes(where, *parts)
+        grades = sorted(map(str, labels.dropna().unique()))
+        if task in roles.unordered and pd.to_numeric(pd.Series(grades), errors="coerce").isna().any():
+            found = f"grades are words, put in order by letter: {' < '.join(grades[:6])}{' < …' * (len(grades) > 6)}"
+            yield Finding("order-by-letter", "warning", where, found, "list them from low to high under order")
 
 
 def _single(labels: pd.Series, separator: str | None) -> pd.Series:

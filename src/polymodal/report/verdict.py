@@ -132,7 +132,7 @@ def _doubts(facts: Facts) -> Iterator[str]:
         yield f"{counted(len(warnings) - 2, 'more finding')} further down."
     untested = [task.name for task in facts.tasks if not task.entry["n"]]
     if untested:
-        yield f"Not tested at all: {joined(untested)}. Hold rows out with data.split.test, or evaluate on another table."
+        yield f"Not tested at all: {joined(untested)}. Hold rows out (data.split.test), or evaluate another table."
     few = [f"{task.name} ({task.entry['n']})" for task in facts.tasks if 0 < task.entry["n"] < FEW_ROWS]
     if few:
         yield f"Few labelled test rows: {joined(few)}."

@@ -155,14 +155,18 @@ def _begin(folder: Folder, spec: Spec, source: Source, split: Split, findings: l
     told = {"table": fingerprint(source.table), "spec": resolved.to_yaml()}
     if (folder.path / "environment.json").exists():
         before = folder.read_json("environment.json").get("resumes_with", {})
-        changed = [what for what, value in told.items() if before.get(what) != value]
+        changed = ["another table"] if before.get("table") != told["table"] else []
+        if before.get("spec") != told["spec"]:
+            changed += resolved.changes(Spec.from_text(str(before.get("spec")), name="spec.yaml"))[:5] or [
+                "another spec"
+            ]
         if changed:
             raise UsageProblem(
                 "run-changed",
                 where=str(folder.path),
-                expected="the same spec and table as when the run began",
-                found=f"another {' and another '.join(changed)}",
-                remedy="start a new run with another --out",
+                expected="the same table, spec and --set as when the run began",
+                found="; ".join(changed),
+                remedy="give them again as they were, or start a new run with another --out",
             )
         return
     folder.write("spec.yaml", spec.to_yaml())

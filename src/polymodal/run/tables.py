@@ -20,7 +20,7 @@ from polymodal.data.tables import read_table
 from polymodal.run.division import Division, divided
 from polymodal.run.settling import settle
 from polymodal.spec import Parts, Spec
-from polymodal.tasks import Multilabel
+from polymodal.tasks import Multilabel, Ordinal
 
 __all__ = [
     "Rules",
@@ -113,7 +113,8 @@ def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rule
     inputs = {name: list(part.reader.names) for name, part in parts.modalities.items()}
     targets = {name: part.target for name, part in parts.tasks.items()}
     separators = {name: task.separator for name, task in parts.tasks.items() if isinstance(task, Multilabel)}
-    roles, files = Roles(inputs, targets, rules.id, rules.group, separators), _files(table, parts)
+    unordered = [name for name, task in parts.tasks.items() if isinstance(task, Ordinal) and task.order is None]
+    roles, files = Roles(inputs, targets, rules.id, rules.group, separators, unordered), _files(table, parts)
     strata = strata_of(table, list(targets.values()))
     made = divided(table, plan, rules.group, inseparable(table, roles, files), strata)
     findings = examine(table, roles, made.split, files, rules.joins, rules.allow)

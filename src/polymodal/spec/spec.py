@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path as FilePath
+from textwrap import shorten
 from typing import Any
 
 from polymodal.balancing.base import Balancer
@@ -19,7 +20,7 @@ from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, TASKS, describe
 from polymodal.spec.plain import plain_source
 from polymodal.spec.reading import read_file, read_text
 from polymodal.spec.sections import DataSection, document_model
-from polymodal.spec.source import Source
+from polymodal.spec.source import Path, Source, dotted
 from polymodal.spec.writing import to_yaml
 from polymodal.tasks.base import Task
 from polymodal.training import Settings
@@ -121,6 +122,10 @@ class Spec:
         """The spec as YAML; `reasons` maps dotted paths to comments."""
         return to_yaml(self.source.data, reasons)
 
+    def changes(self, before: "Spec") -> list[str]:
+        """What differs from an earlier spec: "train.epochs: 30, was 12" for each value, the dotted path first."""
+        return _changes((), self.source.data, before.source.data)
+
     def override(self, *assignments: str) -> "Spec":
         """The same spec with keys set as after `--set`: `spec.override("train.lr=3e-4")`."""
         return Spec(override(self.source, assignments), self.folder)
@@ -196,3 +201,14 @@ def load(path: str | FilePath, overrides: Sequence[str] = ()) -> Spec:
     """
     path = FilePath(path)
     return Spec(override(read_file(path), overrides), path.parent)
+
+
+def _changes(path: Path, now: Any, before: Any) -> list[str]:
+    if now == before:
+        return []
+    sides = [side or {} for side in (now, before)]
+    if all(isinstance(side, Mapping) for side in sides):
+        keys = dict.fromkeys([*sides[0], *sides[1]])
+        return [line for key in keys for line in _changes((*path, key), *(side.get(key) for side in sides))]
+    shown, was = ("nothing" if value is None else shorten(json.dumps(value), 60) for value in (now, before))
+    return [f"{dotted(path)}: {shown}, was {was}"]
