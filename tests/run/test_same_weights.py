@@ -68,8 +68,8 @@ def test_a_table_without_a_modality_is_predicted_and_a_half_one_is_refused(folde
     assert told["rows"] == len(pd.read_csv(folder / "out.csv")) == len(frame)
     assert told["refused"] == 0
     frame.drop(columns="a").to_csv(folder / "half.csv", index=False)
-    with pytest.raises(Exception, match="unknown-column"):
-        run.predict(folder / "run", folder / "half.csv", folder / "out.csv")
+    with pytest.raises(Exception, match="missing-column"):
+        run.predict(folder / "run", folder / "half.csv", folder / "half.out.csv")
 
 
 def test_what_cannot_be_read_is_counted_and_written_down(folder: Path) -> None:

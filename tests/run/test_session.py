@@ -216,11 +216,56 @@ def test_what_a_new_table_lacks_is_told(finished: Path, tmp_path: Path):
     assert run.evaluate(finished / "run", tmp_path / "new.csv")["absent"] == {"note": "note"}
     cohort()[["patient", "score"]].to_csv(tmp_path / "bare.csv", index=False)
     with pytest.raises(DataError, match="no-modality"):
-        run.predict(finished / "run", tmp_path / "bare.csv", tmp_path / "p.csv")
+        run.predict(finished / "run", tmp_path / "bare.csv", tmp_path / "q.csv")
     with pytest.raises(UsageProblem, match="no-folder"):
         run.predict(finished / "run", tmp_path / "new.csv", tmp_path / "no" / "p.csv")
     with pytest.raises(UsageProblem, match="output-is-input"):
         run.predict(finished / "run", tmp_path / "new.csv", tmp_path / "new.csv")
+
+
+def test_labels_that_a_new_table_lacks_are_not_judged(finished: Path, tmp_path: Path):
+    full = cohort()
+    tasks = run.evaluate(finished / "run")["tasks"]
+    targets = [task.target for task in spec(finished).build().tasks.values()]
+    full.drop(columns=targets[0]).to_csv(tmp_path / "some.csv", index=False)
+    found = run.evaluate(finished / "run", tmp_path / "some.csv")["tasks"]
+    assert [bool(task["n"]) for task in found.values()] == [False] + [True] * (len(tasks) - 1)
+    full.drop(columns=targets).to_csv(tmp_path / "none.csv", index=False)
+    with pytest.raises(DataError, match="no-target"):
+        run.evaluate(finished / "run", tmp_path / "none.csv")
+
+
+def test_a_run_whose_table_is_gone_says_what_can_be_done(finished: Path, tmp_path: Path):
+    place = Path(shutil.copytree(finished, tmp_path / "copy"))
+    (place / "cohort.csv").unlink()
+    with pytest.raises(DataError, match="no-such-table") as caught:
+        run.evaluate(place / "run")
+    assert str(place / "cohort.csv") in str(caught.value)
+    assert "--data" in str(caught.value)
+
+
+def test_rows_that_the_model_learned_from_are_counted(finished: Path, tmp_path: Path):
+    split = pd.read_parquet(finished / "run" / "splits.parquet")["split"]
+    taught = split.isin(["train", "validation"]).to_numpy()
+    cohort()[::-1].to_csv(tmp_path / "turned.csv", index=False)
+    assert run.evaluate(finished / "run", tmp_path / "turned.csv")["taught"] == taught.sum()
+    cohort()[~taught].to_csv(tmp_path / "test.csv", index=False)
+    assert run.evaluate(finished / "run", tmp_path / "test.csv")["taught"] == 0
+    cohort().drop(columns=["note"]).to_csv(tmp_path / "less.csv", index=False)
+    assert run.evaluate(finished / "run", tmp_path / "less.csv")["taught"] == 0
+    assert "taught" not in run.evaluate(finished / "run")
+
+
+def test_predictions_replace_a_file_only_where_that_is_asked_for(finished: Path, tmp_path: Path):
+    out = tmp_path / "p.csv"
+    out.write_text("mine")
+    with pytest.raises(UsageProblem, match="output-exists"):
+        run.predict(finished / "run", finished / "cohort.csv", out)
+    assert out.read_text() == "mine"
+    run.predict(finished / "run", finished / "cohort.csv", out, overwrite=True)
+    assert len(pd.read_csv(out)) == len(cohort())
+    with pytest.raises(UsageProblem, match="output-exists"):
+        run.predict(finished / "run", finished / "cohort.csv", tmp_path)
 
 
 def test_files_are_looked_for_beside_the_table_that_names_them(tmp_path: Path):
@@ -240,9 +285,9 @@ def test_files_are_looked_for_beside_the_table_that_names_them(tmp_path: Path):
     }
     run.fit(Spec.from_dict(told), tmp_path / "run")
     shutil.rmtree(old)
-    assert run.predict(tmp_path / "run", new / "t.csv", tmp_path / "p.csv")["refused"] == 0
+    assert run.predict(tmp_path / "run", new / "t.csv", tmp_path / "1.csv")["refused"] == 0
     frame.to_csv(tmp_path / "t.csv", index=False)
-    assert run.predict(tmp_path / "run", tmp_path / "t.csv", tmp_path / "p.csv")["refused"] == 24
-    assert run.predict(tmp_path / "run", tmp_path / "t.csv", tmp_path / "p.csv", new)["refused"] == 0
+    assert run.predict(tmp_path / "run", tmp_path / "t.csv", tmp_path / "2.csv")["refused"] == 24
+    assert run.predict(tmp_path / "run", tmp_path / "t.csv", tmp_path / "3.csv", new)["refused"] == 0
     assert run.evaluate(tmp_path / "run", tmp_path / "t.csv")["refused"] == 24
     assert run.evaluate(tmp_path / "run", tmp_path / "t.csv", new)["refused"] == 0

@@ -11,7 +11,15 @@ from polymodal.core.seeding import seeded
 from polymodal.fusion import Bottleneck, Early, Fusion, Intermediate, Late
 from polymodal.model import Model
 from polymodal.training import Settings
-from polymodal.training.gradients import diverged, gramian, gramian_places, labelled, sample_losses, task_losses
+from polymodal.training.gradients import (
+    diverged,
+    gramian,
+    gramian_places,
+    labelled,
+    own_losses,
+    sample_losses,
+    task_losses,
+)
 from tests.training.conftest import Small, make_small
 
 PLACES = ["features", "last_layer", "parameters"]
@@ -49,6 +57,32 @@ def places_of(model: Model, batch: Batch, where: str) -> tuple[Tensor, list[Tens
     representation = model.represent(batch)
     losses = task_losses(model, model.decide(representation), batch)
     return losses, gramian_places(model, representation, replace(Settings(), gramian_at=where))
+
+
+def test_own_losses_are_those_of_each_modality_alone(small: Small, batch: Batch) -> None:
+    """What one pass over all views says, put together again from batches in which one modality is lit."""
+    made = own_losses(small.model, small.model.represent(batch), batch)
+    sums, counts = torch.zeros(len(small.model.tasks)), torch.zeros(len(small.model.tasks))
+    for name in small.model.modalities:
+        lit = batch.only(frozenset([name]))
+        outputs = small.model(lit)
+        for place, task in enumerate(small.model.tasks):
+            here = batch.inputs[name].present[batch.targets[task].present]
+            sums[place] += sample_losses(small.model, task, outputs[task], lit)[here].sum()
+            counts[place] += here.sum()
+    expected = sums / counts
+    torch.testing.assert_close(made, expected)
+
+
+def test_own_losses_of_rows_without_labels_or_of_a_single_view_are_zero(small: Small, batch: Batch) -> None:
+    silent = unlabelled(batch, "sick")
+    losses = own_losses(small.model, small.model.represent(silent), silent)
+    assert losses[list(small.model.tasks).index("sick")] == 0
+    assert losses.isfinite().all()
+    joined = with_fusion(small, Intermediate())
+    assert not own_losses(joined, joined.represent(batch), batch).any()
+    dark = batch.only(frozenset())
+    assert not own_losses(small.model, small.model.represent(dark), dark).any()
 
 
 def test_a_row_without_a_label_gets_a_gradient_of_exactly_zero(small: Small, batch: Batch) -> None:

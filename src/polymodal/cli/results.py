@@ -49,12 +49,14 @@ def predict(
     data: Annotated[Path, typer.Option("--data", metavar="TABLE", help="The table to predict for.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write: parquet, csv or jsonl.")],
     files: Files = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it is there already.")] = False,
 ) -> None:
     """Predict every task for every row of a table."""
     from polymodal.run import predict as predict_run
 
     folder = None if files is None else checked_path(files)
-    summary = predict_run(checked_path(run), checked_path(data), checked_path(out), folder)
+    run, data, out = (checked_path(path) for path in (run, data, out))
+    summary = predict_run(run, data, out, folder, overwrite=overwrite)
     _tell_lost(session, summary, f": see {out}.errors.jsonl")
     session.result(summary, f"predictions  {out}")
 
@@ -68,8 +70,11 @@ def report(session: Session, run: Run) -> None:
 
 
 def _tell_lost(session: Session, summary: Mapping[str, Any], where: str = "") -> None:
-    """Say what of a table was not used."""
+    """Say what of a table was not used, and what of it the model knew before."""
     for name, columns in summary["absent"].items():
         session.note(f"{name} is absent in every row: the table has no column {columns}")
+    if summary.get("taught"):
+        rows = summary["rows"]["test"]
+        session.note(f"the model learned from {summary['taught']} of these {rows} rows: the figures are too good")
     if summary["refused"]:
         session.note(f"{summary['refused']} values could not be used and count as absent{where}")

@@ -1,6 +1,7 @@
 """The verbs of a run folder: fit, evaluate, predict."""
 
 import io
+import os
 import shlex
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from polymodal import bundle
-from polymodal.core import DamagedError, UsageProblem
+from polymodal.core import DamagedError, DataError, UsageProblem
 from polymodal.data.base import Column, DataTable
 from polymodal.data.findings import Finding
 from polymodal.data.ledger import Ledger
@@ -24,6 +25,7 @@ from polymodal.run.judging import decoded_columns, group_labels, judge, predicti
 from polymodal.run.stopping import listening
 from polymodal.run.tables import (
     Source,
+    contents,
     counts,
     divide,
     fingerprint,
@@ -31,8 +33,9 @@ from polymodal.run.tables import (
     read_new,
     read_source,
     split_frame,
+    with_absent,
 )
-from polymodal.spec import Spec
+from polymodal.spec import Parts, Spec
 from polymodal.training.checkpoints import resources_checked
 from polymodal.training.predicting import outputs
 
@@ -69,7 +72,7 @@ def fit(
         source = open_source(spec, out)
         parts = source.spec.build()
         division, findings = divide(source, parts)
-        _begin(folder, spec, source, division.split, findings)
+        _begin(folder, spec, source, parts, division.split, findings)
 
         def report(event: Mapping[str, Any]) -> None:
             folder.event(event)
@@ -88,7 +91,8 @@ def evaluate(run: Path, data: Path | None = None, files: Path | None = None) -> 
     """Judge a run on its own test rows, or on every row of another table. Returns what `evaluate --json` prints.
 
     `files` is the folder that names of files are relative to. "refused" counts the values of these rows that could not
-    be used, "absent" names modalities of which another table has no column.
+    be used, "absent" names modalities of which another table has no column, "taught" counts rows that hold the same as
+    a row that the model learned from.
     """
     began = time.monotonic()
     opened = open_run(run, data, files)
@@ -97,18 +101,20 @@ def evaluate(run: Path, data: Path | None = None, files: Path | None = None) -> 
     made = outputs(fitted.model, fitted.samples, rows, refused=refused.append)
     judged = judge(fitted, rows, group_labels(fitted, opened.spec.data.group), made)
     told = _summary(run, fitted.split, judged, time.monotonic() - began)
-    return told | {"refused": len(refused), "absent": dict(opened.absent)}
+    told |= {"refused": len(refused), "absent": dict(opened.absent)}
+    return told if data is None else told | {"taught": _taught(run, opened)}
 
 
-def predict(run: Path, data: Path, out: Path, files: Path | None = None) -> dict[str, Any]:
+def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, overwrite: bool = False) -> dict[str, Any]:
     """Write what a run's model says of each row of a table to `out`: csv, tsv, parquet, feather or jsonl by its name.
 
     A modality of which the table has no column is absent in every row, and named under "absent". Names of files are
     relative to `files`, or to the table's folder where they are found there, or to that of the spec. Values that could
-    not be used go to a file of the same name with .errors.jsonl at its end, and are counted under "refused".
+    not be used go to a file of the same name with .errors.jsonl at its end, and are counted under "refused". A file
+    that is there already is replaced only with `overwrite`.
     """
     began = time.monotonic()
-    write = _writer(out, data)
+    write = _writer(out, data, overwrite)
     spec, loaded = _load(run)
     table, absent = read_new(spec, data, _readers(loaded.model), files)
     samples = read_samples(table, loaded.model, targets=())
@@ -135,21 +141,67 @@ def open_run(run: Path, data: Path | None = None, files: Path | None = None) -> 
     spec, loaded = _load(run)
     absent: Mapping[str, str] = {}
     if data is None:
-        table, _ = read_source(spec, spec.path(spec.data.table), files)
+        table, _ = read_source(spec, _own_table(spec), files)
         split = _read_split(run, table)
     else:
         table, absent = read_new(spec, data, _readers(loaded.model), files)
+        table = _with_targets(table, loaded.model)
         nothing = np.empty(0, dtype=np.int64)
         split = Split(nothing, nothing, np.arange(len(table), dtype=np.int64))
     fitted = Fitted(loaded.model, read_samples(table, loaded.model), split, table)
     return Run(Folder(run), spec, fitted, absent)
 
 
+def _learned(parts: Parts | Ensemble) -> list[str]:
+    """The columns that a model learns from, inputs and targets."""
+    readers = [*(part.reader for part in parts.modalities.values()), *(part.reader for part in parts.tasks.values())]
+    return sorted({name for reader in readers for name in reader.names})
+
+
+def _taught(run: Path, opened: Run) -> int:
+    """How many rows of the table hold the same as a training or validation row of the run, as far as it has kept that.
+
+    A table without one of the columns, or with other types than the run's, has no such row.
+    """
+    table, columns = opened.fitted.table, _learned(opened.fitted.model)
+    if not (run / "splits.parquet").is_file() or not set(columns) <= set(map(str, table.frame.columns)):
+        return 0
+    kept = pd.read_parquet(run / "splits.parquet")
+    return int(np.isin(contents(table, columns), kept["content"][kept["split"].isin(["train", "validation"])]).sum())
+
+
+def _own_table(spec: Spec) -> Path:
+    path = spec.path(spec.data.table)
+    if not path.exists():
+        raise DataError(
+            "no-such-table",
+            where=os.path.normpath(path),
+            expected="the table that the run was made from",
+            found="no such file",
+            remedy="put it back, here or where the run folder can see it as before, or name a table with --data",
+        )
+    return path
+
+
+def _with_targets(table: DataTable, model: Ensemble) -> DataTable:
+    """The table with an empty column for each task that it has no labels of. Raises DataError where it has none."""
+    targets = {name: task.target for name, task in model.tasks.items()}
+    if not set(map(str, table.frame.columns)) & set(targets.values()):
+        raise DataError(
+            "no-target",
+            where=table.source,
+            expected=f"a column of labels: {', '.join(targets.values())}",
+            found="none of them",
+            remedy="add labels to judge by, or use polymodal predict, which needs none",
+        )
+    return with_absent(table, {name: task.reader for name, task in model.tasks.items()})
+
+
 def _readers(model: Ensemble) -> dict[str, Column[Any]]:
     return {name: part.reader for name, part in model.modalities.items()}
 
 
-def _begin(folder: Folder, spec: Spec, source: Source, split: Split, findings: list[Finding]) -> None:
+def _begin(folder: Folder, spec: Spec, source: Source, parts: Parts, split: Split, findings: list[Finding]) -> None:
     """Write down what the run is, or, where that stands there already, see that it is still the same."""
     resolved = source.spec.resolved()
     told = {"table": fingerprint(source.table), "spec": resolved.to_yaml()}
@@ -171,7 +223,7 @@ def _begin(folder: Folder, spec: Spec, source: Source, split: Split, findings: l
         return
     folder.write("spec.yaml", spec.to_yaml())
     folder.write("spec.resolved.yaml", resolved.to_yaml())
-    folder.write("splits.parquet", _parquet(split_frame(split, len(source.table))))
+    folder.write("splits.parquet", _parquet(split_frame(split, source.table, _learned(parts))))
     folder.write_json(
         "findings.json",
         {
@@ -252,8 +304,8 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     return stream.getvalue()
 
 
-def _writer(out: Path, data: Path) -> Callable[[pd.DataFrame], None]:
-    """What writes predictions to `out`. Raises UsageProblem where they cannot go there, or would replace the table."""
+def _writer(out: Path, data: Path, overwrite: bool) -> Callable[[pd.DataFrame], None]:
+    """What writes predictions to `out`. Raises UsageProblem where they cannot go there, or would replace a file."""
     if not out.parent.is_dir():
         raise UsageProblem(
             "no-folder",
@@ -269,6 +321,14 @@ def _writer(out: Path, data: Path) -> Callable[[pd.DataFrame], None]:
             expected="a file of its own",
             found="the table",
             remedy="choose another --out",
+        )
+    if out.exists() and not overwrite:
+        raise UsageProblem(
+            "output-exists",
+            where=str(out),
+            expected="a file that is not there yet",
+            found="a folder" if out.is_dir() else "a file",
+            remedy="choose another --out, or replace a file with --overwrite",
         )
     suffix = out.suffix.lower()
     known: dict[str, Callable[[pd.DataFrame], None]] = {

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from polymodal.core import DataError
-from polymodal.data.base import Column, DataTable, Rows
+from polymodal.data.base import Column, DataTable
 from polymodal.data.findings import Finding, Roles, examine, inseparable, refuse
 from polymodal.data.joins import JoinReport, join
 from polymodal.data.kinds import parse_labels
@@ -25,6 +25,7 @@ from polymodal.tasks import Multilabel, Ordinal
 __all__ = [
     "Rules",
     "Source",
+    "contents",
     "counts",
     "divide",
     "fingerprint",
@@ -128,11 +129,22 @@ def read_new(
     """A table that a model has not met, and the modalities of which it has no column, each with what it would need.
 
     Names of files are relative to `files`; unless that is given, to the folder of the table where the first file that
-    is named lies there, else to the folder of the spec. Raises DataError where the table has no modality at all.
+    is named lies there, else to the folder of the spec. Raises DataError where the table has no modality at all, or one
+    only in part.
     """
     table, _ = read_source(spec, path, files)
     have = set(map(str, table.frame.columns))
     absent = {name: ", ".join(part.names) for name, part in readers.items() if not have & set(part.names)}
+    for name in readers.keys() - absent.keys():
+        lacking = [f'"{column}"' for column in readers[name].names if column not in have]
+        if lacking:
+            raise DataError(
+                "missing-column",
+                where=table.source,
+                expected=f'every column that "{name}" was trained on',
+                found=f"no column {', '.join(lacking)}"[:300],
+                remedy=f'add what is lacking, as an empty column if nothing is known, or leave "{name}" out as a whole',
+            )
     if len(absent) == len(readers):
         raise DataError(
             "no-modality",
@@ -155,10 +167,7 @@ def _lies_beside(table: DataTable, path: Path, readers: Mapping[str, Column[Any]
 
 
 def with_absent(table: DataTable, readers: Mapping[str, Column[Any]]) -> DataTable:
-    """The table with empty columns for each modality of which it has none: that modality is absent in every row.
-
-    A modality of which only some columns are there stays as it is, and reading it tells which one is missing.
-    """
+    """The table with empty columns for each part of which it has none: that part is absent in every row."""
     have = set(map(str, table.frame.columns))
     empty = [name for reader in readers.values() if not have & set(reader.names) for name in reader.names]
     return replace(table, frame=table.frame.assign(**dict.fromkeys(empty))) if empty else table
@@ -176,19 +185,25 @@ def _files(table: DataTable, parts: Parts) -> dict[str, list[str | None]]:
     return {name: [None if cell is None else str(cell) for cell in each] for name, each in cells.items()}
 
 
-def fingerprint(table: DataTable, rows: Rows | None = None) -> str:
+def fingerprint(table: DataTable) -> str:
     """A sha256 of the content of a table, by which a resumed run knows its data again."""
-    frame = table.frame if rows is None else table.frame.iloc[rows]
+    columns = ",".join(map(str, table.frame.columns))
+    return hashlib.sha256(contents(table).tobytes() + columns.encode()).hexdigest()
+
+
+def contents(table: DataTable, columns: Sequence[str] | None = None) -> np.ndarray:
+    """(rows,) uint64, the same for rows that hold the same in these columns, or in all of them."""
+    frame = table.frame if columns is None else table.frame[list(columns)]
     # Only what holds objects has to be written out; numbers and text are hashed as they lie, fifty times as fast.
     mixed = [name for name, kind in frame.dtypes.items() if pd.api.types.is_object_dtype(kind)]
     hashed = pd.util.hash_pandas_object(frame.astype(dict.fromkeys(mixed, "str")), index=False)
-    hashed = hashed.to_numpy(dtype=np.uint64)
-    return hashlib.sha256(hashed.tobytes() + ",".join(map(str, frame.columns)).encode()).hexdigest()
+    return hashed.to_numpy(dtype=np.uint64)
 
 
-def split_frame(split: Split, rows: int) -> pd.DataFrame:
-    """Each row's part, as splits.parquet holds it."""
-    return pd.DataFrame({"row": np.arange(rows), "split": split.names(rows)})
+def split_frame(split: Split, table: DataTable, columns: Sequence[str]) -> pd.DataFrame:
+    """Each row's part, and what its row holds in the columns that a model learns from, as splits.parquet keeps it."""
+    names, content = split.names(len(table)), contents(table, columns)
+    return pd.DataFrame({"row": np.arange(len(table)), "split": names, "content": content})
 
 
 def counts(split: Split) -> Mapping[str, int]:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from polymodal.core import Batch, DivergedError, Representation
+from polymodal.core import Batch, DivergedError, Representation, Values
 from polymodal.model import Model
 from polymodal.training.settings import Settings
 
-__all__ = ["diverged", "gramian", "gramian_places", "labelled", "sample_losses", "task_losses"]
+__all__ = ["diverged", "gramian", "gramian_places", "labelled", "own_losses", "sample_losses", "task_losses"]
 
 
 def task_losses(model: Model, outputs: Mapping[str, Tensor], batch: Batch) -> Tensor:
@@ -19,6 +20,24 @@ def task_losses(model: Model, outputs: Mapping[str, Tensor], batch: Batch) -> Te
         each = sample_losses(model, name, outputs[name], batch)
         means.append(task.weight * each.mean() if len(each) else torch.full((), torch.nan, device=each.device))
     return torch.stack(means)
+
+
+def own_losses(model: Model, representation: Representation, batch: Batch) -> Tensor:
+    """(tasks,) what the views of a fusion lose when each decides alone: the mean over the labelled pairs (row, view).
+
+    A sum of decisions only asks of each view what the others leave unexplained, so that a slow modality is never
+    learned; its own loss asks it for everything (Wang, Tran and Feiszli 2020, with equal weights). Zeros where the
+    fusion has a single view.
+    """
+    rows, views = representation.view_mask.nonzero(as_tuple=True)
+    count = representation.view_mask.shape[1]
+    if count == 1 or len(rows) == 0:
+        return torch.zeros(len(model.tasks), device=rows.device)
+    alone = F.one_hot(views, count).bool()
+    lone = Representation(representation.pooled[rows], alone, representation.combine, {}, {})
+    targets = {name: Values(target.data, target.index[rows]) for name, target in batch.targets.items()}
+    outputs = {name: head(lone) for name, head in model.heads.items()}
+    return task_losses(model, outputs, Batch({}, targets, batch.rows[rows])).nan_to_num(0.0)
 
 
 def labelled(model: Model, batch: Batch) -> Tensor:

@@ -70,17 +70,20 @@ class Trainer:
         with self.fabric.autocast():
             representation = model.represent(batch)
             outputs = model.decide(representation)
-            losses = gradients.task_losses(model, outputs, batch)
+            losses = objective = gradients.task_losses(model, outputs, batch)
+            if settings.own_loss:
+                own = gradients.own_losses(model, representation, batch)
+                objective = (losses + settings.own_loss * own) / (1.0 + settings.own_loss)
         known = gradients.labelled(model, batch)
         if state.balancer.needs_gramian:
             places = gradients.gramian_places(model, representation, settings)
-            weights = state.balancer.weights(losses.detach(), gradients.gramian(losses, places))
+            weights = state.balancer.weights(objective.detach(), gradients.gramian(objective, places))
         else:
-            weights = state.balancer.weights(losses.detach(), None)
+            weights = state.balancer.weights(objective.detach(), None)
         for group in state.optimiser.param_groups:
             group["lr"] = settings.lr * self.rate(number)
         if known.any():
-            self._descend(keep(losses * weights, known).sum(), outputs, batch)
+            self._descend(keep(objective * weights, known).sum(), outputs, batch)
         state.counters.step += 1
         state.average()
         return losses.detach()

@@ -33,10 +33,12 @@ class Settings:
     2017). `clip` bounds the norm of the gradient. `patience` counts epochs without a better validation loss.
     `averaging` is the share of the running average of weights that a step keeps (Polyak; 0 = off).
     `modality_dropout` is the share of rows that, at each step, keep only a random non-empty subset of their modalities.
-    `members` are models that learn from different draws of training and validation rows and whose outputs are averaged;
-    None takes several where rows are few and one where they are many. `workers` are loader processes. `time_limit` is
-    in seconds. `gramian_at` says where task gradients are compared, when the balancer asks for that.
-    `checkpoint_seconds` is the time between checkpoints. Raises UsageProblem for a value out of range.
+    `own_loss` is the weight of the loss of each modality's own decision, beside that of the fused one, where a fusion
+    decides on several views (late). `members` are models that learn from different draws of training and validation
+    rows and whose outputs are averaged; None takes several where rows are few and one where they are many. `workers`
+    are loader processes. `time_limit` is in seconds. `gramian_at` says where task gradients are compared, when the
+    balancer asks for that. `checkpoint_seconds` is the time between checkpoints. Raises UsageProblem for a value out of
+    range.
     """
 
     epochs: PositiveInt | None = None
@@ -48,6 +50,7 @@ class Settings:
     patience: PositiveInt | None = None
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.99
     modality_dropout: Annotated[float, Field(ge=0, le=1)] = 0.3
+    own_loss: NonNegativeFloat = 1.0
     members: Annotated[int, Field(ge=1, le=100)] | None = None
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     seed: NonNegativeInt = 0
