@@ -16,6 +16,7 @@ from polymodal.training.gradients import (
     gramian,
     gramian_places,
     labelled,
+    objective,
     own_losses,
     sample_losses,
     task_losses,
@@ -74,15 +75,26 @@ def test_own_losses_are_those_of_each_modality_alone(small: Small, batch: Batch)
     torch.testing.assert_close(made, expected)
 
 
-def test_own_losses_of_rows_without_labels_or_of_a_single_view_are_zero(small: Small, batch: Batch) -> None:
-    silent = unlabelled(batch, "sick")
-    losses = own_losses(small.model, small.model.represent(silent), silent)
-    assert losses[list(small.model.tasks).index("sick")] == 0
-    assert losses.isfinite().all()
-    joined = with_fusion(small, Intermediate())
-    assert not own_losses(joined, joined.represent(batch), batch).any()
-    dark = batch.only(frozenset())
-    assert not own_losses(small.model, small.model.represent(dark), dark).any()
+def lowered(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The losses of one forward pass, and what training lowers."""
+    representation = model.represent(batch)
+    losses = task_losses(model, model.decide(representation), batch)
+    return losses, objective(model, representation, batch, losses, 1.0)
+
+
+def test_own_losses_weigh_as_much_as_is_asked(small: Small, batch: Batch) -> None:
+    losses, made = lowered(small.model, batch)
+    own = own_losses(small.model, small.model.represent(batch), batch)
+    torch.testing.assert_close(made, (losses + own) / 2)
+
+
+def test_what_has_no_own_decision_keeps_its_loss(small: Small, batch: Batch) -> None:
+    for model, given in ((with_fusion(small, Intermediate()), batch), (small.model, batch.only(frozenset()))):
+        losses, made = lowered(model, given)
+        assert torch.equal(made, losses)
+    losses, made = lowered(small.model, unlabelled(batch, "sick"))
+    assert torch.equal(made.isnan(), losses.isnan())
+    assert losses.isnan().tolist() == [name == "sick" for name in small.model.tasks]
 
 
 def test_a_row_without_a_label_gets_a_gradient_of_exactly_zero(small: Small, batch: Batch) -> None:

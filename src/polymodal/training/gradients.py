@@ -10,7 +10,16 @@ from polymodal.core import Batch, DivergedError, Representation, Values
 from polymodal.model import Model
 from polymodal.training.settings import Settings
 
-__all__ = ["diverged", "gramian", "gramian_places", "labelled", "own_losses", "sample_losses", "task_losses"]
+__all__ = [
+    "diverged",
+    "gramian",
+    "gramian_places",
+    "labelled",
+    "objective",
+    "own_losses",
+    "sample_losses",
+    "task_losses",
+]
 
 
 def task_losses(model: Model, outputs: Mapping[str, Tensor], batch: Batch) -> Tensor:
@@ -22,22 +31,31 @@ def task_losses(model: Model, outputs: Mapping[str, Tensor], batch: Batch) -> Te
     return torch.stack(means)
 
 
+def objective(model: Model, representation: Representation, batch: Batch, losses: Tensor, weight: float) -> Tensor:
+    """(tasks,) what training lowers: the mean of a task's loss and, `weight` times, that of its views' own decisions.
+
+    A task of a fusion with a single view, or of a batch in which no view is there, keeps its loss.
+    """
+    mask = representation.view_mask
+    if weight == 0 or mask.shape[1] == 1 or not mask.any():
+        return losses
+    own = own_losses(model, representation, batch)
+    return torch.where(own.isnan(), losses, (losses + weight * own) / (1.0 + weight))
+
+
 def own_losses(model: Model, representation: Representation, batch: Batch) -> Tensor:
     """(tasks,) what the views of a fusion lose when each decides alone: the mean over the labelled pairs (row, view).
 
     A sum of decisions only asks of each view what the others leave unexplained, so that a slow modality is never
-    learned; its own loss asks it for everything (Wang, Tran and Feiszli 2020, with equal weights). Zeros where the
-    fusion has a single view.
+    learned; its own loss asks it for everything (Wang, Tran and Feiszli 2020, with equal weights). NaN where no such
+    pair is labelled.
     """
     rows, views = representation.view_mask.nonzero(as_tuple=True)
-    count = representation.view_mask.shape[1]
-    if count == 1 or len(rows) == 0:
-        return torch.zeros(len(model.tasks), device=rows.device)
-    alone = F.one_hot(views, count).bool()
+    alone = F.one_hot(views, representation.view_mask.shape[1]).bool()
     lone = Representation(representation.pooled[rows], alone, representation.combine, {}, {})
     targets = {name: Values(target.data, target.index[rows]) for name, target in batch.targets.items()}
     outputs = {name: head(lone) for name, head in model.heads.items()}
-    return task_losses(model, outputs, Batch({}, targets, batch.rows[rows])).nan_to_num(0.0)
+    return task_losses(model, outputs, Batch({}, targets, batch.rows[rows]))
 
 
 def labelled(model: Model, batch: Batch) -> Tensor:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Interrupted", "Trainer", "train"]
 
+Losses = dict[str, float]
 Report = Callable[[Mapping[str, Any]], None]
 
 
@@ -70,10 +71,8 @@ class Trainer:
         with self.fabric.autocast():
             representation = model.represent(batch)
             outputs = model.decide(representation)
-            losses = objective = gradients.task_losses(model, outputs, batch)
-            if settings.own_loss:
-                own = gradients.own_losses(model, representation, batch)
-                objective = (losses + settings.own_loss * own) / (1.0 + settings.own_loss)
+            losses = gradients.task_losses(model, outputs, batch)
+            objective = gradients.objective(model, representation, batch, losses, settings.own_loss)
         known = gradients.labelled(model, batch)
         if state.balancer.needs_gramian:
             places = gradients.gramian_places(model, representation, settings)
@@ -153,7 +152,7 @@ def _run(trainer: Trainer, samples: Samples, validation: Rows) -> None:
     began, saved_at = time.monotonic() - counters.seconds, time.monotonic()
     sums, seen, reserve = torch.zeros(len(state.model.tasks)), torch.zeros(len(state.model.tasks)), 0.0
     if len(validation) and not counters.reference:
-        counters.reference = validation_losses(trainer, samples, validation)
+        _, counters.reference = validation_losses(trainer, samples, validation)
     state.model.train()
     for batch in load(trainer.plan, counters.step, 0 if counters.done else trainer.total, trainer.settings.workers):
         losses = trainer.step(batch.to(trainer.fabric.device)).cpu()
@@ -186,7 +185,7 @@ def _run(trainer: Trainer, samples: Samples, validation: Rows) -> None:
 def _close_epoch(trainer: Trainer, samples: Samples, validation: Rows, losses: Tensor) -> None:
     """Judge the averaged weights on the validation rows and keep them if they are the best so far."""
     state, counters = trainer.state, trainer.state.counters
-    judged = validation_losses(trainer, samples, validation) if len(validation) else {}
+    told, judged = validation_losses(trainer, samples, validation) if len(validation) else ({}, {})
     total = relative(judged, counters.reference) if judged else -float(counters.step)
     if counters.best_loss is None or total < counters.best_loss:
         counters.best_loss, counters.best_step, counters.waited = total, counters.step, 0
@@ -202,7 +201,7 @@ def _close_epoch(trainer: Trainer, samples: Samples, validation: Rows, losses: T
             "steps": trainer.total,
             "seconds": round(counters.seconds, 3),
             "train": {name: _number(loss) for name, loss in zip(state.model.tasks, losses.tolist(), strict=True)},
-            "validation": judged,
+            "validation": told,
             "best": counters.best_step == counters.step,
             "lr": state.optimiser.param_groups[0]["lr"],
         }
@@ -220,10 +219,15 @@ def _finished(trainer: Trainer) -> bool:
     return counters.step >= trainer.total or counters.waited >= (trainer.settings.patience or trainer.total)
 
 
-def validation_losses(trainer: Trainer, samples: Samples, validation: Rows) -> dict[str, float]:
-    """The weighted mean loss of each task over the labelled validation rows, with the averaged weights."""
-    model = trainer.state.model
-    sums, counts = dict.fromkeys(model.tasks, 0.0), dict.fromkeys(model.tasks, 0)
+def validation_losses(
+    trainer: Trainer, samples: Samples, validation: Rows
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Of the averaged weights on the validation rows, by task: the mean loss, and the mean of what training lowers.
+
+    Both over labelled rows. The second contains the loss of each modality's own decision, as the objective of a step.
+    """
+    model, weight = trainer.state.model, trainer.settings.own_loss
+    sums, counts = torch.zeros(2, len(model.tasks), dtype=torch.float64), torch.zeros(len(model.tasks))
     trainer.state.swap()
     model.eval()
     with torch.no_grad():
@@ -231,14 +235,17 @@ def validation_losses(trainer: Trainer, samples: Samples, validation: Rows) -> d
             for refusal in batch.refusals:
                 trainer.report({"event": "refused", "refusal": refusal})
             here = batch.to(trainer.fabric.device)
-            outputs = model(here)
-            for name, task in model.tasks.items():
-                each = gradients.sample_losses(model, name, outputs[name], here)
-                sums[name] += task.weight * float(each.sum())
-                counts[name] += len(each)
+            representation = model.represent(here)
+            losses = gradients.task_losses(model, model.decide(representation), here)
+            labels = torch.stack([here.targets[name].present.sum() for name in model.tasks])
+            both = torch.stack([losses, gradients.objective(model, representation, here, losses, weight)])
+            sums += (both.nan_to_num(0.0) * labels).double().cpu()
+            counts += labels.cpu()
     model.train()
     trainer.state.swap()
-    return {name: sums[name] / counts[name] for name in model.tasks if counts[name]}
+    means = [dict(zip(model.tasks, (each / counts).tolist(), strict=True)) for each in sums]
+    told, judged = ({name: mean for name, mean in each.items() if math.isfinite(mean)} for each in means)
+    return told, judged
 
 
 def perturbed(model: Model, batch: Batch, generator: torch.Generator) -> Batch:
