@@ -1,7 +1,7 @@
 """Is an ensemble inside one net worth having, beside the members that are trained apart?
 
-Question: tables of 333 to 1,797 rows (CSF proteins; scikit-learn's breast cancer, digits and diabetes), one task each,
-the default net: one member; three and six members; and one net that holds eight (TabM-mini: Gorishniy, Kotelnikov and
+Question: tables of 178 to 569 rows (CSF proteins; scikit-learn's breast cancer, wine and diabetes), one task each, the
+default net: one member; three and six members; and one net that holds eight (TabM-mini: Gorishniy, Kotelnikov and
 Babenko 2025, section 3: a vector of signs for each member on the features, a shared trunk, a decision for each member,
 and the mean of their losses).
 Read by: the mean over folds of the headline metric and of the log loss (mean absolute error for diabetes), and seconds.
@@ -97,7 +97,7 @@ def _signs(members: int, features: int) -> Tensor:
 
 def sources(folder: Path) -> Iterator[tuple[str, Source]]:
     """The tables, each with one modality and one task."""
-    loaded = {"breast cancer": datasets.load_breast_cancer, "digits": datasets.load_digits}
+    loaded = {"breast cancer": datasets.load_breast_cancer, "wine": datasets.load_wine}
     for name, load in (loaded | {"diabetes": datasets.load_diabetes}).items():
         made = load(as_frame=True)
         table = made.data.rename(columns=lambda column: str(column).replace(" ", "_")).assign(answer=made.target)
