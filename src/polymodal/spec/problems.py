@@ -22,6 +22,7 @@ WORDING = {
     "a valid dictionary": "keys with values",
     "an object": "keys with values",
 }
+PARTS, SECTIONS = {("fusion",), ("balancer",)}, {("modalities",), ("tasks",)}
 YES, NO = {"yes", "on", "true", "y"}, {"no", "off", "false", "n"}
 
 
@@ -82,6 +83,8 @@ def _wrong_value(source: Source, model: type[BaseModel], path: Path, errors: Seq
     value = source.get(path)
     phrases = list(dict.fromkeys(_phrase(error["msg"]) for error in errors))
     remedy = _remedy(value, phrases) or _default_remedy(model, path, source)
+    if isinstance(value, str) and (path[-1:] in PARTS or path[:-1] in SECTIONS):
+        remedy = f"write {{type: {value}}}"
     expected = " or ".join(phrases)
     return SpecError(
         "wrong-value",
