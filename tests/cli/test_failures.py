@@ -7,7 +7,6 @@ import warnings
 import pytest
 import torch
 
-from polymodal.cli import inspection
 from polymodal.core import (
     DamagedError,
     DataError,
@@ -117,25 +116,3 @@ def test_what_a_library_prints_does_not_mix_with_the_result(monkeypatch, call):
 def test_every_error_class_has_a_code_of_its_own():
     assert len({kind.exit_code for kind in PolymodalError.__subclasses__()}) == len(PolymodalError.__subclasses__())
     assert 1 not in {kind.exit_code for kind in PolymodalError.__subclasses__()}
-
-
-def test_doctor_tells_versions_extras_machine_and_data(call, monkeypatch, tmp_path):
-    monkeypatch.setenv("POLYMODAL_DATA", str(tmp_path / "nothing"))
-    document = call("doctor", "--json").document
-    assert document["packages"]["torch"]
-    assert document["machine"]["threads"] >= 1
-    assert document["data"]["is_folder"] is False
-    assert "glyphs" in document["data"]["sets"]
-    assert "no such folder" in call("doctor").out
-
-
-def test_doctor_says_what_to_install(monkeypatch, call):
-    wants = ["torch>=2.6", 'no-such-package>=1; extra == "text"', 'ruff; extra == "dev"']
-    monkeypatch.setattr(inspection, "_requirements", lambda: inspection.sorted_out(wants))
-    document = call("doctor", "--json").document
-    assert document["extras"]["text"]["install"] == 'pip install "polymodal[text]"'
-    assert "dev" not in document["extras"]
-
-
-def test_schema_is_one_document(call):
-    assert call("schema").out == call("schema", "--json").out
