@@ -59,7 +59,11 @@ def test_what_was_not_tested_is_said_to_be_untested() -> None:
     nothing = facts(task(interval=None, n=0, metrics={}), metrics={"rows": {"train": 30, "test": 0}})
     assert better(nothing).sentence == "Not known: nothing was tested."
     assert "Not tested at all: ill" in trusted(nothing).reasons[0]
-    few = facts(task(interval=None, n=3))
+    assert trusted(nothing).sentence == "Not known: nothing was tested."
+    assert next_steps(nothing).sentence == "One thing."
+    assert "Test ill on more rows" in next_steps(nothing).reasons[0]
+    few = facts(task(interval=None, n=3, metrics={"auroc": 0.9, "ece": 0.4}, intervals={}))
+    assert not any("probabilities" in reason for reason in (*trusted(few).reasons, *next_steps(few).reasons))
     assert better(few).sentence == "Not known: too few test rows to tell."
     assert "0.900 on 3 test rows, too few" in better(few).reasons[0]
     undefined = facts(task(interval=None, n=3, metrics={}))

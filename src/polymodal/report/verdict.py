@@ -67,6 +67,8 @@ def trusted(facts: Facts) -> Answer:
         codes = joined(sorted({str(finding["code"]) for finding in grave}))
         sentence = f"Not as it stands: {codes} was accepted on purpose."
         return Answer("bad", sentence, [*doubts, *grounds])
+    if not any(task.entry["n"] for task in facts.tasks):
+        return Answer("unsure", f"Not known: {_why_unknown(facts)}.", [*doubts, *grounds])
     if doubts:
         sentence = (
             "Yes, with one reservation."
@@ -79,7 +81,14 @@ def trusted(facts: Facts) -> Answer:
 
 def next_steps(facts: Facts, most: int = 4) -> Answer:
     """What next? Advice by rules, the most pressing first."""
-    advice = [*_plain_instead(facts), *_useless(facts), *_training(facts), *_weak_classes(facts), *_calibrate(facts)]
+    advice = [
+        *_test_first(facts),
+        *_plain_instead(facts),
+        *_useless(facts),
+        *_training(facts),
+        *_weak_classes(facts),
+        *_calibrate(facts),
+    ]
     advice += [*_more_rows(facts), *_mend_rows(facts)]
     most = min(most, len(_NUMBERS) - 1)
     if not advice:
@@ -132,7 +141,7 @@ def _doubts(facts: Facts) -> Iterator[str]:
         yield f"{counted(len(warnings) - 2, 'more finding')} further down."
     untested = [task.name for task in facts.tasks if not task.entry["n"]]
     if untested:
-        yield f"Not tested at all: {joined(untested)}. Hold rows out (data.split.test), or evaluate another table."
+        yield f"Not tested at all: {joined(untested)}. Hold rows out (data.split.test), or evaluate on another table."
     few = [f"{task.name} ({task.entry['n']})" for task in facts.tasks if 0 < task.entry["n"] < FEW_ROWS]
     if few:
         yield f"Few labelled test rows: {joined(few)}."
@@ -148,6 +157,12 @@ def _doubts(facts: Facts) -> Iterator[str]:
     total = sum(facts.counts.values())
     if refused > 0.01 * max(total, 1):
         yield f"{counted(refused, 'row')} of {total} had something that could not be read."
+
+
+def _test_first(facts: Facts) -> Iterator[str]:
+    few = [task.name for task in facts.tasks if standing(task) == "unknown" and task.entry["n"] < FEW_ROWS]
+    if few:
+        yield f"Test {joined(few)} on more rows before anything else: as it is, nothing can be said."
 
 
 def _plain_instead(facts: Facts) -> Iterator[str]:
@@ -226,4 +241,4 @@ def _width(task: TaskFacts) -> float:
 def _miscalibrated(task: TaskFacts) -> bool:
     bounds, gap = task.interval("ece"), task.metric("ece")
     # With few rows a calibration error above zero is noise, so its lower bound must be beyond the limit, too.
-    return gap is not None and gap > MISCALIBRATED and (bounds is None or bounds[0] > MISCALIBRATED / 2)
+    return gap is not None and gap > MISCALIBRATED and bounds is not None and bounds[0] > MISCALIBRATED / 2
