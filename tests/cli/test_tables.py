@@ -24,5 +24,11 @@ def test_scores_show_figures_intervals_and_floors():
     assert lines[4].split() == ["auroc,", "trivial", "–"]
 
 
+def test_what_cannot_be_judged_says_why():
+    task = {"n": 0, "headline": "auroc", "metrics": {}}
+    assert "no row has a label" in scores({"tasks": {"ill": task}})
+    assert "rows are alike" in scores({"tasks": {"ill": task | {"n": 4, "metrics": {"accuracy": 1.0}}}})
+
+
 def test_a_run_without_tasks_shows_nothing():
     assert scores({}) == ""

@@ -16,6 +16,10 @@ def scores(summary: Mapping[str, Any]) -> str:
             (f"  {metric}", _number(value), _interval(intervals.get(metric)))
             for metric, value in task["metrics"].items()
         ]
+        if not task.get("n", 1):
+            rows.append(("  not judged", "", "no row has a label"))
+        elif task["headline"] not in task["metrics"]:
+            rows.append((f"  {task['headline']}", "–", "undefined: all of these rows are alike"))
         floors = task.get("baselines", {})
         rows += [
             (f"  {task['headline']}, {floor}", _number(told["metrics"].get(task["headline"])), "")
