@@ -13,7 +13,14 @@ SUMMARY = {
     "run": "run",
     "seconds": 1.0,
     "rows": {"train": 4, "validation": 1, "test": 2},
-    "tasks": {"sick": {"n": 2, "metrics": {"auroc": 0.91234, "brier": 0.1}, "intervals": {"auroc": [0.8, 1.0]}}},
+    "tasks": {
+        "sick": {
+            "n": 2,
+            "headline": "auroc",
+            "metrics": {"auroc": 0.91234, "brier": 0.1},
+            "intervals": {"auroc": [0.8, 1.0]},
+        }
+    },
 }
 EPOCH = {
     "event": "epoch",
