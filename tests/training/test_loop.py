@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import torch
 from polymodal.core import DivergedError
 from polymodal.training import Interrupted, Settings, train
 from polymodal.training.checkpoints import tensors_as_bytes
-from polymodal.training.gradients import gramian, task_losses
-from polymodal.training.loop import Trainer
+from polymodal.training.gradients import gramian, own_losses, task_losses
+from polymodal.training.loop import Trainer, validation_losses
 from polymodal.training.predicting import outputs
 from tests.training.conftest import Small, make_small, small_frame
 
@@ -97,6 +98,37 @@ def test_a_task_without_labels_adds_no_gradient(quick: Settings) -> None:
     losses[1].backward()
     assert all(weight.grad is None for weight in small.model.heads["sick"].parameters())
     assert len(frame) == 96
+
+
+@pytest.fixture
+def finished(quick: Settings, monkeypatch: pytest.MonkeyPatch) -> tuple[Small, Trainer]:
+    """A short run, judged from here on by the weights that the model has."""
+    small = make_small(dataclasses.replace(quick, epochs=1))
+    trainer = run(small)
+    monkeypatch.setattr(trainer.state, "swap", lambda: None)
+    return small, trainer
+
+
+def test_validation_tells_the_loss_and_judges_by_what_training_lowers(finished: tuple[Small, Trainer]) -> None:
+    small, trainer = finished
+    batch = small.samples.batch(small.rows["validation"])
+    told, judged = validation_losses(trainer, small.samples, small.rows["validation"])
+    small.model.eval()
+    with torch.no_grad():
+        representation = small.model.represent(batch)
+        losses = task_losses(small.model, small.model.decide(representation), batch)
+        own = own_losses(small.model, representation, batch)
+    assert list(told.values()) == pytest.approx(losses.tolist(), rel=1e-5)
+    assert list(judged.values()) == pytest.approx(((losses + own) / 2).tolist(), rel=1e-5)
+
+
+def test_a_validation_loss_that_is_not_finite_stays_so(finished: tuple[Small, Trainer]) -> None:
+    small, trainer = finished
+    small.model.heads["sick"].prior.data.fill_(float("nan"))
+    told, judged = validation_losses(trainer, small.samples, small.rows["validation"])
+    assert (
+        [math.isnan(loss) for loss in told.values()] == [math.isnan(loss) for loss in judged.values()] == [True, False]
+    )
 
 
 def test_the_gramian_holds_inner_products_of_gradients() -> None:

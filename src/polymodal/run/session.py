@@ -209,9 +209,8 @@ def _begin(folder: Folder, spec: Spec, source: Source, parts: Parts, split: Spli
         before = folder.read_json("environment.json").get("resumes_with", {})
         changed = ["another table"] if before.get("table") != told["table"] else []
         if before.get("spec") != told["spec"]:
-            changed += resolved.changes(Spec.from_text(str(before.get("spec")), name="spec.yaml"))[:5] or [
-                "another spec"
-            ]
+            then = Spec.from_text(str(before.get("spec")), name=str(folder.path))
+            changed += resolved.changes(then)[:5] or ["another spec"]
         if changed:
             raise UsageProblem(
                 "run-changed",

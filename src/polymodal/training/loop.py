@@ -219,9 +219,7 @@ def _finished(trainer: Trainer) -> bool:
     return counters.step >= trainer.total or counters.waited >= (trainer.settings.patience or trainer.total)
 
 
-def validation_losses(
-    trainer: Trainer, samples: Samples, validation: Rows
-) -> tuple[dict[str, float], dict[str, float]]:
+def validation_losses(trainer: Trainer, samples: Samples, validation: Rows) -> tuple[Losses, Losses]:
     """Of the averaged weights on the validation rows, by task: the mean loss, and the mean of what training lowers.
 
     Both over labelled rows. The second contains the loss of each modality's own decision, as the objective of a step.
@@ -239,12 +237,14 @@ def validation_losses(
             losses = gradients.task_losses(model, model.decide(representation), here)
             labels = torch.stack([here.targets[name].present.sum() for name in model.tasks])
             both = torch.stack([losses, gradients.objective(model, representation, here, losses, weight)])
-            sums += (both.nan_to_num(0.0) * labels).double().cpu()
+            sums += keep((both * labels).T, labels > 0).T.double().cpu()
             counts += labels.cpu()
     model.train()
     trainer.state.swap()
-    means = [dict(zip(model.tasks, (each / counts).tolist(), strict=True)) for each in sums]
-    told, judged = ({name: mean for name, mean in each.items() if math.isfinite(mean)} for each in means)
+    told, judged = (
+        {name: float(each[place] / counts[place]) for place, name in enumerate(model.tasks) if counts[place]}
+        for each in sums
+    )
     return told, judged
 
 
