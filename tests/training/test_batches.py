@@ -1,5 +1,10 @@
 """Which rows a step sees depends on the seed and the step alone, and every row comes once an epoch."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -107,3 +112,28 @@ def test_a_sweep_takes_each_row_once_and_in_order(small: Small, batch_size: int,
 
 def test_a_sweep_over_no_rows_has_no_batch(small: Small) -> None:
     assert list(sweep(small.samples, np.empty(0, dtype=np.int64), 4)) == []
+
+
+ORPHANS = """
+import multiprocessing, os, signal, time
+from polymodal.training.batches import leave_with_parent
+
+def work(late):
+    time.sleep(late)  # the parent is gone before this process has looked for it
+    leave_with_parent()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    for late in (0.0, 0.0, 1.0):
+        multiprocessing.get_context("fork").Process(target=work, args=(late,)).start()
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked here")
+def test_loader_processes_do_not_outlive_a_killed_run() -> None:
+    with subprocess.Popen([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE) as parent:
+        # Whatever outlives the parent holds the pipe open.
+        parent.communicate(timeout=60)
+        assert parent.returncode == -signal.SIGKILL

@@ -1,6 +1,9 @@
 """Which rows a step sees, as a function of the step: resuming needs no memory of what was drawn before."""
 
+import os
 from collections.abc import Iterator
+from multiprocessing import connection, parent_process
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import Rows
 from polymodal.data.samples import Samples
 
-__all__ = ["Plan", "load", "sweep"]
+__all__ = ["Plan", "leave_with_parent", "load", "sweep"]
 
 
 class Plan(Dataset[Batch]):
@@ -66,9 +69,26 @@ def _pull(batches: Dataset[Batch], steps: range, workers: int) -> Iterator[Batch
         sampler=steps,
         num_workers=workers,
         collate_fn=_as_it_is,
+        worker_init_fn=leave_with_parent,
         generator=torch.Generator().manual_seed(0),
     )
     return iter(loader)
+
+
+def leave_with_parent(_worker: int = 0) -> None:
+    """End this loader process as soon as the process that started it is gone, however that ended.
+
+    PyTorch's own watch takes whatever parent it finds when it begins, so that a worker whose parent was killed while
+    the worker started stays for good, and holds the files of the run open.
+    """
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_wait_and_leave, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_and_leave(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 def _as_it_is(batch: Any) -> Any:
