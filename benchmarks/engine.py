@@ -4,8 +4,8 @@ Question: one training step (making the batch, perturbation, modality dropout, b
 finite, average of the weights, schedule) against the least that a person would write for the same net: forward,
 backward, clipping, AdamW. Synthetic rows of 16 numbers, 4 categories (net "table") and a text of about a dozen words
 (net "table, text"), each absent in one row of eight; a yes or no and a number to predict; the default fusion. Both
-sides make their batches by `samples.batch`, drop the same modalities, ask each of two modalities alone as well, and start
-from the same weights.
+sides make their batches by `samples.batch`, drop the same modalities, ask each of two modalities alone as well, and
+start from the same weights.
 Bar: at most 1.10 times the bare step. Read by: the median of paired ratios; pairs of 10 steps of each side alternate in
 one process, and which side begins alternates, too. `cpu_ratio` counts processor time, which a busy machine disturbs
 less.
