@@ -71,7 +71,13 @@ class Table(Modality):
 
     def perturb(self, parts: Parts, generator: Generator) -> Parts:
         """Hide a share of the cells, each on its own; no other change surely leaves the meaning of a row alone."""
-        return self.corrupt(parts, self.drop, generator)[0] if self.drop else parts
+        if not self.drop:
+            return parts
+        empty = {"numbers": float("nan"), "codes": MISSING}
+        return {
+            name: part.masked_fill(torch.rand(part.shape, generator=generator).to(part.device) < self.drop, empty[name])
+            for name, part in parts.items()
+        }
 
     def corrupt(self, parts: Parts, rate: float, generator: Generator) -> tuple[Parts, Tensor]:
         """Turn cells missing; (n, numbers + categories) True where that was done to a cell that had a value."""
