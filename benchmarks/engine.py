@@ -51,7 +51,7 @@ WORDS = np.array([f"{start}{end}" for start in ("pain", "calm", "ache", "warm") 
 class Side:
     """One way of training: what a step is, and the seconds that its blocks of steps took."""
 
-    step: Callable[[int], None]
+    step: Callable[[int], object]
     done: int = 0
 
     def block(self) -> tuple[float, float]:
@@ -93,7 +93,7 @@ def ours(model: Model, plan: Plan, settings: Settings) -> Side:
     optimiser = torch.optim.AdamW(grouped(model, settings.weight_decay), lr=settings.lr, fused=True)
     state = TrainingState(model, optimiser, Equal(), settings.averaging)
     trainer = Trainer(Fabric(accelerator="cpu"), state, settings, plan, None, lambda _: None, lambda: False)
-    return Side(lambda number: _ignore(trainer.step(plan[number])))
+    return Side(lambda number: trainer.step(plan[number]))
 
 
 def bare(model: Model, plan: Plan, settings: Settings) -> Side:
@@ -140,10 +140,6 @@ def measured(width: int, batch_size: int, parts: tuple, pairs: int) -> dict[str,
         "bare_ms": 1e3 * least / STEPS,
     }
     return made | {"ratio": ratio, "cpu_ratio": cpu, "pairs": pairs, "bar_met": ratio <= 1.10}
-
-
-def _ignore(_: object) -> None:
-    """What the step returns is of no use here."""
 
 
 def main(pairs: int = 20) -> None:
