@@ -29,8 +29,8 @@ def trained() -> Trainer:
     """What two epochs leave behind; live, averaged and best weights are not the same."""
     small = make_small(Settings(epochs=2, batch_size=16, lr=1e-2))
     trainer = train(small.model, small.samples, small.rows, small.settings, small.balancer)
-    trainer.settings = replace(small.settings, epochs=5)  # two more steps, in the midst of a longer run
-    for batch in load(trainer.plan, 8, 10, 0):
+    trainer.settings = replace(small.settings, epochs=5)  # four more steps, in the midst of a longer run
+    for batch in load(trainer.plan, 8, 12, 0):
         trainer.step(batch)
     return trainer
 
@@ -165,3 +165,20 @@ def test_without_averaging_the_average_is_the_live_weights() -> None:
     state.counters.step = 40
     state.average()
     assert all(torch.equal(live, averaged) for live, averaged in zip(state.live, state.averaged, strict=True))
+
+
+def test_an_average_that_moves_rarely_counts_every_step_since_it_last_moved() -> None:
+    often, rarely = fresh(decay=0.9), fresh(decay=0.9)
+    for state in (often, rarely):
+        state.counters.step = state.counters.averaged = 1000
+        with torch.no_grad():
+            for weight in state.live:
+                weight.add_(1.0)
+    for step in range(1001, 1005):
+        often.counters.step = rarely.counters.step = step
+        often.average()
+    rarely.average()
+    rarely.average()
+    assert rarely.counters.averaged == 1004
+    for one, other in zip(often.averaged, rarely.averaged, strict=True):
+        torch.testing.assert_close(one, other)

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from polymodal.balancing.base import Balancer
@@ -18,4 +17,4 @@ class Equal(Balancer):
 
     def weights(self, losses: Losses, gramian: Tensor | None) -> Tensor:
         """(tasks,) ones; 0 where a task has no label in the batch."""
-        return torch.where(losses.isnan(), torch.zeros_like(losses), torch.ones_like(losses))
+        return (~losses.isnan()).to(losses.dtype)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -42,7 +43,7 @@ class Values:
         """How many distinct values there are."""
         return len(next(iter(self.data.values())))
 
-    @property
+    @cached_property
     def present(self) -> Tensor:
         """(batch,) True where the row has a value."""
         return self.index >= 0
@@ -60,11 +61,11 @@ class Values:
     def held(self) -> "Values":
         """Without the values that no row holds: they cost nothing then, and nothing in them can reach a gradient."""
         held = torch.zeros(self.count, dtype=torch.bool, device=self.index.device)
-        held[self.index[self.index >= 0]] = True
+        held[self.index[self.present]] = True
         if held.all():
             return self
         place = held.cumsum(0) - 1
-        index = torch.where(self.index >= 0, place[self.index.clamp(min=0)], -1)
+        index = torch.where(self.present, place[self.index.clamp(min=0)], -1)
         return Values({name: part[held] for name, part in self.data.items()}, index)
 
     def to(self, device: torch.device | str) -> "Values":

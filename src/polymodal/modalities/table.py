@@ -73,24 +73,12 @@ class Table(Modality):
         """Hide a share of the cells, each on its own; no other change surely leaves the meaning of a row alone."""
         if not self.drop:
             return parts
-        empty = {"numbers": float("nan"), "codes": MISSING}
-        return {
-            name: part.masked_fill(torch.rand(part.shape, generator=generator).to(part.device) < self.drop, empty[name])
-            for name, part in parts.items()
-        }
+        return _hide(parts, self.drop, generator)[0]
 
     def corrupt(self, parts: Parts, rate: float, generator: Generator) -> tuple[Parts, Tensor]:
         """Turn cells missing; (n, numbers + categories) True where that was done to a cell that had a value."""
-        numbers, codes = parts["numbers"], parts["codes"]
-        drawn = torch.rand(len(numbers), numbers.shape[1] + codes.shape[1], generator=generator) < rate
-        drawn = drawn.to(numbers.device)
-        hidden = drawn & torch.cat([~numbers.isnan(), codes != MISSING], dim=1)
-        split = numbers.shape[1]
-        changed = {
-            "numbers": numbers.masked_fill(hidden[:, :split], float("nan")),
-            "codes": codes.masked_fill(hidden[:, split:], MISSING),
-        }
-        return changed, hidden
+        changed, drawn = _hide(parts, rate, generator)
+        return changed, drawn & torch.cat([~parts["numbers"].isnan(), parts["codes"] != MISSING], dim=1)
 
     def budget(self) -> dict[str, Budget]:
         """Each number may move by a tenth of a standard deviation of the training rows; categories stay."""
@@ -113,3 +101,15 @@ class Table(Modality):
             for column in cells.values():
                 column[rows // 2] = ""
         return DataTable(pd.DataFrame(cells, dtype="str"), source="table example")
+
+
+def _hide(parts: Parts, rate: float, generator: Generator) -> tuple[Parts, Tensor]:
+    """The parts with cells turned missing at random; (n, numbers + categories) True where one was drawn."""
+    numbers, codes = parts["numbers"], parts["codes"]
+    rows, split = numbers.shape
+    drawn = (torch.rand(rows, split + codes.shape[1], generator=generator) < rate).to(numbers.device)
+    hidden = {
+        "numbers": numbers.masked_fill(drawn[:, :split], float("nan")),
+        "codes": codes.masked_fill(drawn[:, split:], MISSING),
+    }
+    return hidden, drawn

@@ -27,7 +27,8 @@ def task_losses(model: Model, outputs: Mapping[str, Tensor], batch: Batch) -> Te
     means = []
     for name, task in model.tasks.items():
         each = sample_losses(model, name, outputs[name], batch)
-        means.append(task.weight * each.mean() if len(each) else torch.full((), torch.nan, device=each.device))
+        mean = each.mean() if len(each) else torch.full((), torch.nan, device=each.device)
+        means.append(mean if task.weight == 1.0 else task.weight * mean)
     return torch.stack(means)
 
 

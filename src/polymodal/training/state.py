@@ -18,11 +18,13 @@ __all__ = ["Counters", "TrainingState"]
 class Counters:
     """Where training stands.
 
-    `step` counts finished steps; `waited` counts epochs since the best validation loss. `reference` holds the
-    validation loss of each task before the first step, when each head answers with what is commonest.
+    `step` counts finished steps, `averaged` those that the running average has seen, `waited` epochs since the best
+    validation loss. `reference` holds the validation loss of each task before the first step, when each head answers
+    with what is commonest.
     """
 
     step: int = 0
+    averaged: int = 0
     best_loss: float | None = None
     best_step: int = 0
     waited: int = 0
@@ -48,10 +50,14 @@ class TrainingState:
 
     @torch.no_grad()
     def average(self) -> None:
-        """Move the running average towards the live weights; early steps count more, so that the start is forgotten."""
-        step = self.counters.step
-        decay = min(self.decay, step / (step + 9.0))
-        torch._foreach_lerp_(self.averaged, self.live, 1.0 - decay)
+        """Move the running average towards the live weights, as far as the steps since it last moved ask for.
+
+        Early steps count more, so that the start is forgotten.
+        """
+        counters = self.counters
+        kept = min(self.decay, counters.step / (counters.step + 9.0)) ** (counters.step - counters.averaged)
+        torch._foreach_lerp_(self.averaged, self.live, 1.0 - kept)
+        counters.averaged = counters.step
 
     @torch.no_grad()
     def swap(self) -> None:
