@@ -33,7 +33,8 @@ from polymodal.core import DataError
 from polymodal.data import sets
 from polymodal.data.base import DataTable
 from polymodal.modalities import Image
-from polymodal.spec import Spec
+from polymodal.run import fit
+from polymodal.spec import Spec, load
 
 __all__ = ["main"]
 
@@ -132,9 +133,9 @@ def reviews(folder: Path) -> str:
 
 def limit(seconds: float, folder: Path) -> dict[str, object]:
     """Seconds of training over the seconds that were allowed."""
-    options = {"time_limit": seconds, "epochs": 1000, "patience": 1000}
-    words = [word for key, value in options.items() for word in ("--set", f"train.{key}={value}")]
-    command("fit", 0, folder, "fit", "spec.yaml", "--out", "limited", *words, times=1)
+    settings = {"time_limit": seconds, "epochs": 1000, "patience": 1000}
+    spec = load(folder / "spec.yaml", [f"train.{key}={value}" for key, value in settings.items()])
+    fit(spec, folder / "limited")
     events = map(json.loads, (folder / "limited" / "events.jsonl").read_text().splitlines())
     spent = max(event["seconds"] for event in events if event["event"] == "epoch") / seconds
     told = {"figure": f"training under a limit of {seconds:g} s, share of it", "value": spent, "bar": "<= 1.05"}

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 
 from polymodal.data.plain import Plain, plain_numbers, plain_text
+from polymodal.evaluation import baselines
 from polymodal.evaluation.baselines import Baseline, Question, fit_baselines
 from polymodal.evaluation.design import Design
 from polymodal.tasks.metrics import measure
@@ -106,3 +109,29 @@ def test_a_class_of_a_single_row_stops_no_floor(kind: str) -> None:
     question = Question(kind, names, train, known[train], test, known[test])
     found = fit_baselines(question, [plain_numbers(number)])
     assert measure(found["boosting"].answers)["accuracy" if kind == "classes" else "macro_f1"][0] > 0.6
+
+
+def test_rows_with_the_same_inner_products_get_the_same_answers() -> None:
+    words = sparse.random(90, 700, density=0.05, format="csr", dtype=np.float32, random_state=np.random.RandomState(0))
+    labels = np.asarray(words[:, :40].sum(1)).ravel() > 1
+    compact = baselines._compact(words)
+    assert compact.shape[1] <= 90
+    model = LogisticRegression(C=10.0, tol=1e-8, max_iter=1000)
+    wanted = model.fit(words[:60], labels[:60]).predict_proba(words[60:])
+    np.testing.assert_allclose(model.fit(compact[:60], labels[:60]).predict_proba(compact[60:]), wanted, atol=1e-3)
+
+
+def test_rows_without_a_word_have_a_compact_form_too() -> None:
+    assert baselines._compact(sparse.csr_matrix((8, 5), dtype=np.float32)).tolist() == [[0.0]] * 8
+
+
+@pytest.mark.parametrize("kind", ["classes", "ordered", "labels", "numbers"])
+def test_long_texts_of_many_rows_are_fitted_as_well_in_a_few_passes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    question, blocks = posed(kind)
+    exact = fit_baselines(question, blocks)["linear"]
+    monkeypatch.setattr(baselines, "EXACT_WORK", 0.0)
+    quick = fit_baselines(question, blocks)["linear"]
+    assert quick.settings == exact.settings
+    metric = {"classes": "accuracy", "ordered": "qwk", "labels": "accuracy", "numbers": "r2"}[kind]
+    assert measure(exact.answers)[metric][0] > 0.99
+    assert measure(quick.answers)[metric][0] > 0.97

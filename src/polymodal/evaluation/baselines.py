@@ -28,7 +28,9 @@ STRENGTHS = (0.1, 0.5, 2.0, 10.0, 50.0, 250.0, 1000.0)
 
 CHOICE_ROWS = 2000  # rows that choose the penalty
 FIT_ROWS = 100_000  # rows that are fitted
-FIT_WORK = 2e8  # numbers × classes that the linear model reads in one pass: about a minute for the whole fit
+FIT_WORK = 2e8  # numbers × classes that the linear model reads in one pass: about half a minute for the whole fit
+EXACT_WORK = 1e7  # the same, from which on texts are fitted by a few passes of stochastic descent
+PASSES = 10
 TREES = 1500  # over all classes
 
 
@@ -106,14 +108,16 @@ def linear(question: Question, design: Design, *, seed: int = 0) -> Baseline:
     """Logistic or ridge regression; its penalty is the one that predicts held-out training rows best.
 
     Three folds, grouped where groups are given, of at most 2,000 training rows choose among seven penalties by log loss
-    or squared error; the chosen one is fitted to all training rows.
+    or squared error; the chosen one is fitted to all training rows. Long texts of many rows are fitted by ten passes of
+    SAGA (Defazio et al. 2014), whose log loss on new rows is as low as that of a fit that goes on for minutes.
     """
     features, targets = design.linear, _targets(question)
     rows = _some(np.arange(len(question.train)), _affordable(features, targets), seed, "fit")
     chosen = _some(rows, CHOICE_ROWS, seed, "choice")
     folds = _folds(question, chosen, seed)
     strength = _strength(features[question.train[chosen]], targets[chosen], folds, question.kind == "labels")
-    make = _ridge(strength) if question.kind == "numbers" else _logistic(strength)
+    long = sparse.issparse(features) and _work(features, targets) * len(rows) > EXACT_WORK
+    make = _ridge(strength) if question.kind == "numbers" else _logistic(strength, stochastic=long)
     made = _predict(
         make, features[question.train[rows]], targets[rows], features[question.test], question.kind == "labels"
     )
@@ -191,8 +195,8 @@ def _predict(make: Callable[[], _Plain], features: Any, targets: np.ndarray, ask
 def _strength(features: Any, targets: np.ndarray, folds: list[tuple[np.ndarray, np.ndarray]], separate: bool) -> float:
     """The strength that errs least, trying stronger ones as long as they help."""
     best, least = 1.0, np.inf
-    if sparse.issparse(features):
-        features = features[:, np.flatnonzero(features.getnnz(axis=0))]  # some rows hold few of all words
+    if folds and sparse.issparse(features):
+        features = _compact(features)
     for strength in STRENGTHS if folds else ():
         make = _ridge(strength) if targets.ndim == 1 else _logistic(strength)
         made = [_predict(make, features[fit], targets[fit], features[held], separate) for fit, held in folds]
@@ -201,6 +205,17 @@ def _strength(features: Any, targets: np.ndarray, folds: list[tuple[np.ndarray, 
             break
         best, least = strength, float(np.mean(errors))
     return best
+
+
+def _compact(features: sparse.csr_matrix) -> np.ndarray:
+    """(rows, at most rows) with the same inner products between rows.
+
+    A linear model with a quadratic penalty knows its rows by nothing else, so that it makes the same predictions (the
+    representer theorem; Schölkopf et al. 2001), in a fraction of the time where there are more words than rows.
+    """
+    values, axes = np.linalg.eigh((features @ features.T).toarray().astype(np.float64))
+    kept = max(1, int((values > 1e-6 * values[-1]).sum()))  # in rising order
+    return (axes[:, -kept:] * np.sqrt(np.maximum(values[-kept:], 0))).astype(np.float32)
 
 
 def _error(targets: np.ndarray, made: np.ndarray, separate: bool) -> float:
@@ -228,9 +243,13 @@ def _folds(question: Question, rows: np.ndarray, seed: int) -> list[tuple[np.nda
 
 
 def _affordable(features: Any, targets: np.ndarray) -> int:
+    return max(CHOICE_ROWS, min(FIT_ROWS, int(FIT_WORK / max(1, _work(features, targets)))))
+
+
+def _work(features: Any, targets: np.ndarray) -> float:
+    """Numbers × classes of one row."""
     outputs = 1 if targets.ndim == 1 or targets.shape[1] == 2 else targets.shape[1]
-    numbers = features.nnz / features.shape[0] if sparse.issparse(features) else features.shape[1]
-    return max(CHOICE_ROWS, min(FIT_ROWS, int(FIT_WORK / max(1, outputs * numbers))))
+    return outputs * (features.nnz / features.shape[0] if sparse.issparse(features) else features.shape[1])
 
 
 def _some(rows: np.ndarray, most: int, seed: int, purpose: str) -> np.ndarray:
@@ -239,7 +258,9 @@ def _some(rows: np.ndarray, most: int, seed: int, purpose: str) -> np.ndarray:
     return np.sort(numpy_generator(seed, "baseline", purpose).choice(rows, most, replace=False))
 
 
-def _logistic(strength: float) -> Callable[[], _Plain]:
+def _logistic(strength: float, *, stochastic: bool = False) -> Callable[[], _Plain]:
+    if stochastic:
+        return lambda: LogisticRegression(C=strength, solver="saga", max_iter=PASSES, random_state=0)
     return lambda: LogisticRegression(C=strength, max_iter=100, tol=1e-4)
 
 
