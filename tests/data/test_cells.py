@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polymodal.data.cells import absent, holds_objects, parse_labels, texts
+from polymodal.data.cells import absent, content_codes, holds_objects, parse_labels, texts
 
 FORMS = {
     "text": pd.Series(["a", None, "b"]),
@@ -68,3 +68,21 @@ def test_pictures_in_memory_are_objects():
     assert holds_objects(pd.Series([np.zeros((2, 2)), None], dtype=object))
     assert not holds_objects(pd.Series([1, "a", None], dtype=object))
     assert not holds_objects(pd.Series([1.0]))
+
+
+def test_objects_are_told_apart_by_all_that_they_hold():
+    long = np.zeros(5000)
+    other = long.copy()
+    other[2500] = 1.0  # what writing a long array as text would leave out
+    codes = content_codes(pd.Series([long, other, long.copy(), None, b"x", b"x", [1, 2], [1, [2]]], dtype=object))
+    assert codes[0] == codes[2] != codes[1]
+    assert codes[4] == codes[5]
+    assert len(set(codes.tolist())) == 6
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_plain_cells_that_hold_the_same_have_the_same_code(name):
+    codes = content_codes(pd.concat([FORMS[name], FORMS[name]], ignore_index=True))
+    half = len(codes) // 2
+    assert (codes[:half] == codes[half:]).all()
+    assert len(set(codes.tolist())) == half

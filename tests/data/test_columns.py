@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -27,7 +28,7 @@ def test_whole_numbers_stay_whole_although_some_are_missing():
 
 def test_cells_that_hold_several_values_are_refused_by_name():
     with pytest.raises(DataError, match="nested-column") as caught:
-        typed_frame(pa.table({"a": [1], "many": [[1, 2]], "both": [{"x": 1}]}), "t.parquet")
+        typed_frame(pa.table({"a": [1], "many": [["x", "y"]], "both": [{"x": 1}]}), "t.parquet")
     assert '"many"' in str(caught.value)
     assert '"both"' in str(caught.value)
 
@@ -41,3 +42,16 @@ def test_text_keeps_its_spelling_and_its_gaps():
     series = text_series(pa.chunked_array([["NA", None], ["007"]]))
     assert series.iloc[[0, 2]].tolist() == ["NA", "007"]
     assert series.isna().tolist() == [False, True, False]
+
+
+def test_lists_of_numbers_become_arrays():
+    table = {"one": [[1, None], None, []], "two": [[[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]], None]}
+    frame, _ = typed_frame(pa.table(table), "t")
+    np.testing.assert_array_equal(frame["one"][0], [1, np.nan])
+    assert [cell is None for cell in frame["one"]] == [False, True, False]
+    assert frame["two"][1].tolist() == [[3, 4], [5, 6]]
+
+
+def test_lists_of_different_lengths_stay_lists():
+    frame, _ = typed_frame(pa.table({"two": [[[1], [2, 3]]]}), "t")
+    assert frame["two"][0] == [[1], [2, 3]]

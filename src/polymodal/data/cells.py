@@ -1,6 +1,7 @@
 """What stands in the cells of a column, whatever its type: the text, the label, and whether anything is there."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["absent", "dense", "holds_objects", "is_number", "is_time", "numbers_of", "parse_labels", "texts"]
+__all__ = [
+    "absent",
+    "content_codes",
+    "dense",
+    "holds_objects",
+    "is_number",
+    "is_time",
+    "numbers_of",
+    "parse_labels",
+    "texts",
+]
 
 _FLOAT_WRITTEN_WHOLE = r"^(-?(?:0|[1-9][0-9]*))\.0$"
 
@@ -91,6 +102,15 @@ def holds_objects(series: pd.Series) -> bool:
     return series.dtype == object and not all(map(pd.api.types.is_scalar, series))
 
 
+def content_codes(series: pd.Series) -> np.ndarray:
+    """(n,) uint64, equal where the cells hold the same; arrays and pictures in memory are compared by content, too."""
+    if not holds_objects(series):
+        plain = series.astype("str") if series.dtype == object else series
+        return np.asarray(pd.util.hash_pandas_object(plain, index=False), dtype=np.uint64)
+    digests = [hashlib.blake2b(_bytes_of(value), digest_size=8).digest() for value in series]
+    return np.frombuffer(b"".join(digests), dtype=np.uint64)
+
+
 def numbers_of(series: pd.Series) -> np.ndarray:
     """(n,) float64 of a column that holds numbers by type; NaN where it holds none. No copy of float64."""
     return np.asarray(dense(series).to_numpy(dtype=np.float64, na_value=np.nan))
@@ -120,6 +140,20 @@ def _write(value: Any) -> str:
     if isinstance(value, pd.Timestamp | dt.datetime):
         return value.isoformat() if value.time() != dt.time() else value.date().isoformat()
     return str(value)
+
+
+def _bytes_of(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if pd.api.types.is_scalar(value):
+        return str(value).encode("utf-8", "replace")
+    try:
+        values = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        values = np.array(None)
+    if values.dtype == object:
+        return repr(value).encode("utf-8", "replace")
+    return f"{values.dtype}{values.shape}".encode() + np.ascontiguousarray(values).tobytes()
 
 
 def _as_float(mark: str) -> float | None:

@@ -46,7 +46,8 @@ def text_series(column: pa.Array | pa.ChunkedArray) -> pd.Series:
 def typed_frame(table: pa.Table, source: str) -> tuple[pd.DataFrame, list[str]]:
     """An Arrow table as a DataFrame in which whole numbers stay whole numbers although some are missing.
 
-    Raises DataError, naming them, for columns that hold lists, structures or bytes.
+    Lists of numbers become arrays. Raises DataError, naming them, for columns that hold other lists, structures or
+    bytes.
     """
     names, notes = check_names(table.column_names, source)
     nested = [
@@ -56,7 +57,7 @@ def typed_frame(table: pa.Table, source: str) -> tuple[pd.DataFrame, list[str]]:
         raise DataError(
             "nested-column",
             where=source,
-            expected="one number, text, date or truth value in a cell",
+            expected="one number, text, date or truth value in a cell, or a list of numbers",
             found=", ".join(nested[:5]) + (f" and {len(nested) - 5} more" if len(nested) > 5 else ""),
             remedy="spread them over columns of their own, or leave them out",
         )
@@ -70,13 +71,28 @@ def typed_frame(table: pa.Table, source: str) -> tuple[pd.DataFrame, list[str]]:
 def _opaque(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return _opaque(kind.value_type)
+    if _series(kind):
+        return False
     if pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType):
         return True
     return any(is_it(kind) for is_it in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary))
 
 
+def _series(kind: pa.DataType) -> bool:
+    """Whether it is a list of numbers, or a list of such lists."""
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    if not any(is_it(kind) for is_it in lists):
+        return False
+    inner = kind.value_type
+    if any(is_it(inner) for is_it in lists):
+        inner = inner.value_type
+    return bool(pa.types.is_integer(inner) or pa.types.is_floating(inner))
+
+
 def _typed(column: pa.ChunkedArray) -> pd.Series:
     kind = column.type
+    if _series(kind):
+        return pd.Series([None if cell is None else _array(cell) for cell in column.to_pylist()], dtype=object)
     if pa.types.is_dictionary(kind):
         return _typed(column.cast(kind.value_type))
     if pa.types.is_date(kind):
@@ -97,6 +113,14 @@ def _typed(column: pa.ChunkedArray) -> pd.Series:
         pa.uint64(): pd.UInt64Dtype(),
     }  # fmt: skip
     return column.to_pandas(types_mapper=mapper.get if nullable else None).rename(None)
+
+
+def _array(cell: list[object]) -> object:
+    """Numbers as an array, null as NaN; lists of different lengths stay lists."""
+    try:
+        return np.array(cell, dtype=np.float64)
+    except ValueError:
+        return cell
 
 
 def _plain(kind: pa.DataType) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from polymodal.data.base import DataTable
-from polymodal.data.cells import holds_objects
+from polymodal.data.cells import content_codes, holds_objects
 from polymodal.data.kinds import absent, parse_labels
 
 __all__ = ["repeated_rows"]
@@ -35,13 +35,12 @@ def repeated_rows(table: DataTable, columns: Sequence[str]) -> np.ndarray:
 
 
 def _hashes(table: DataTable, columns: Sequence[str]) -> np.ndarray:
-    """(n,) a 64-bit hash of each row; columns that hold objects (pictures in memory, say) do not take part."""
+    """(n,) a 64-bit hash of each row."""
     total = np.zeros(len(table), dtype=np.uint64)
     for name in columns:
         series = table.column(name)
-        if not holds_objects(series):
-            own = pd.util.hash_pandas_object(_comparable(series), index=False).to_numpy()
-            total = total * np.uint64(0x9E3779B97F4A7C15) + own
+        own = content_codes(series if holds_objects(series) else _comparable(series))
+        total = total * np.uint64(0x9E3779B97F4A7C15) + own
     return total
 
 

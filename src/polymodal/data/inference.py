@@ -38,6 +38,7 @@ _CLUSTERS = frozenset(
 _SPLIT_NAMES = frozenset(["split", "fold", "set", "partition", "subset"])
 _TEST, _VALIDATION = frozenset(["test", "testing", "holdout"]), frozenset(["validation", "valid", "val", "dev"])
 _MANY_GROUPS = 5
+_CHANNELS = 7  # a grid of numbers with at most so many columns is a series of several channels, no picture
 
 
 @dataclass
@@ -208,10 +209,20 @@ def _add_inputs(table: DataTable, draft: _Draft, kinds: dict[str, Kind], others:
         if name in kinds and kinds[name].name == "file":
             _add_file(table, draft, name, kinds[name])
         elif _in_memory(table, name):
-            modality = draft.name(name)
-            draft.modalities[modality] = {"type": "image", "column": name}
-            draft.reasons[f"modalities.{modality}"] = "cells that hold arrays or pictures in memory"
+            _add_objects(table, draft, name)
     _add_marks(table, draft, kinds, {*cells, *texts})
+
+
+def _add_objects(table: DataTable, draft: _Draft, name: str) -> None:
+    """Cells that hold lists or rows of numbers are series; grids of numbers, and anything else, are pictures."""
+    modality, held = draft.name(name), table.column(name).dropna().iloc[:100]
+    shapes = [np.shape(cell) if isinstance(cell, list | tuple | np.ndarray) else None for cell in held]
+    if all(shape is not None and (len(shape) == 1 or (len(shape) == 2 and shape[1] <= _CHANNELS)) for shape in shapes):
+        draft.modalities[modality] = {"type": "signal", "columns": [name]}
+        draft.reasons[f"modalities.{modality}"] = "cells that hold series of numbers"
+    else:
+        draft.modalities[modality] = {"type": "image", "column": name}
+        draft.reasons[f"modalities.{modality}"] = "cells that hold arrays or pictures in memory"
 
 
 def _add_file(table: DataTable, draft: _Draft, name: str, kind: Kind) -> None:

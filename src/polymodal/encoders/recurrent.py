@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from polymodal.core import Tokens
 from polymodal.core.masking import keep
@@ -19,8 +18,9 @@ class Recurrent(nn.Module):
 
     def __init__(self, width: int, layers: int = 1, dropout: float = 0.1) -> None:
         super().__init__()
-        between = dropout if layers > 1 else 0.0
-        self.cell = nn.GRU(width, -(-width // 2), layers, batch_first=True, bidirectional=True, dropout=between)
+        half = -(-width // 2)
+        self.onward = nn.ModuleList(_cell(width if layer == 0 else 2 * half, half) for layer in range(layers))
+        self.backward = nn.ModuleList(_cell(width if layer == 0 else 2 * half, half) for layer in range(layers))
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 
@@ -34,7 +34,21 @@ class Recurrent(nn.Module):
         return Tokens(keep(self.norm(values + self.dropout(placed)), tokens.mask), tokens.mask, tokens.positions)
 
     def read(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """States (rows, tokens, width) of the first `lengths` (rows,) tokens; zero beyond them."""
-        packed = pack_padded_sequence(values, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.cell(packed)[0], batch_first=True, total_length=values.shape[1])
-        return states[..., : values.shape[-1]]
+        """States (rows, tokens, width) of the first `lengths` (rows,) tokens; zero beyond them.
+
+        No packing: that lets the length of one row decide in which product another is computed, and so its last bits.
+        """
+        place = torch.arange(values.shape[1], device=values.device)
+        inside = place < lengths.unsqueeze(1)
+        mirrored = torch.where(inside, lengths.unsqueeze(1) - 1 - place, place).unsqueeze(-1)
+        width = values.shape[-1]
+        for layer, (onward, backward) in enumerate(zip(self.onward, self.backward, strict=True)):
+            values = values if layer == 0 else self.dropout(values)
+            ahead = onward(values)[0]
+            behind = backward(values.gather(1, mirrored.expand_as(values)))[0]
+            values = torch.cat([ahead, behind.gather(1, mirrored.expand_as(behind))], dim=-1)
+        return keep(values[..., :width], inside)
+
+
+def _cell(width: int, hidden: int) -> nn.GRU:
+    return nn.GRU(width, hidden, batch_first=True)

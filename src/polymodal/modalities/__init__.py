@@ -10,7 +10,8 @@ a new one is a file, a test and a line here.
 
 from polymodal.modalities.base import Budget, Modality, Parts
 from polymodal.modalities.image import Image
+from polymodal.modalities.signal import Signal
 from polymodal.modalities.table import Table
 from polymodal.modalities.text import Text
 
-__all__ = ["Budget", "Image", "Modality", "Parts", "Table", "Text"]
+__all__ = ["Budget", "Image", "Modality", "Parts", "Signal", "Table", "Text"]

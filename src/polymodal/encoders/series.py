@@ -1,0 +1,159 @@
+"""Nets that read series of any length, some channels or steps of which are missing."""
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from polymodal.core import Tokens
+from polymodal.core.masking import keep, masked_mean
+from polymodal.encoders.mlp import ResidualBlock
+from polymodal.encoders.transformer import Pool
+
+__all__ = ["SeriesConvolution", "SeriesMlp", "SeriesPatchNet", "SeriesPatches"]
+
+
+class SeriesBlock(nn.Module):
+    """Two convolutions over time around which the series also passes unchanged; unknown steps are zero for both.
+
+    (n, steps, width) → the same. Norms are over the channels of one step (Ba et al. 2016), so that neither padding nor
+    the batch changes anything.
+    """
+
+    def __init__(self, width: int, reach: int = 5, dropout: float = 0.1, scale: float = 0.2) -> None:
+        super().__init__()
+        self.first_norm, self.second_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.first = nn.Conv1d(width, width, reach, padding=reach // 2)
+        self.second = nn.Conv1d(width, width, reach, padding=reach // 2)
+        self.dropout = nn.Dropout(dropout)
+        self.scale = nn.Parameter(torch.full((width,), scale))
+
+    def forward(self, values: Tensor, mask: Tensor) -> Tensor:
+        """values + scale · W2 relu(norm(W1 relu(norm(values))))."""
+        change = self.along(self.first, F.relu(self.first_norm(values)), mask)
+        change = self.along(self.second, self.dropout(F.relu(self.second_norm(change))), mask)
+        return keep(values + self.scale * change, mask)
+
+    @staticmethod
+    def along(convolution: nn.Conv1d, values: Tensor, mask: Tensor) -> Tensor:
+        """A convolution over steps that sees zeros where nothing is known."""
+        made: Tensor = convolution(keep(values, mask).transpose(1, 2)).transpose(1, 2)
+        return made
+
+
+class SeriesConvolution(nn.Module):
+    """A residual convolutional net over time: one token for a series, or one for each remaining step.
+
+    Stages of two convolutions, each on half the steps of the one before, until a series of `steps` has about eight
+    left; any other length works, too. The pooled token reads mean and maximum. Positions are counted in steps of the
+    series.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        steps: int,
+        tokens: Literal["pooled", "steps"] = "pooled",
+        inner: int = 64,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.tokens = tokens
+        self.stem = SeriesPatches(channels, inner, 1)
+        stages = max(1, min(6, 1 + math.floor(math.log2(max(steps, 1) / 8)))) if steps >= 8 else 1
+        self.stages = nn.ModuleList(SeriesBlock(inner, dropout=dropout) for _ in range(stages))
+        self.norm = nn.LayerNorm(inner)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(inner * (2 if tokens == "pooled" else 1), width)
+
+    def forward(self, series: Tensor) -> Tokens:
+        """series (n, steps, channels), NaN where unknown → Tokens (n, 1 or fewer steps, width)."""
+        start = self.stem(series)
+        values, mask, reach = start.values, start.mask, 1
+        for number, stage in enumerate(self.stages):
+            if number:
+                values, mask, reach = *halved(values, mask), 2 * reach
+            values = stage(values, mask)
+        values = F.relu(self.norm(values))
+        if self.tokens == "steps":
+            place = (torch.arange(mask.shape[1], device=mask.device, dtype=values.dtype) + 0.5) * reach
+            positions = keep(place.expand(mask.shape).unsqueeze(-1), mask)
+            return Tokens(keep(self.out(self.dropout(values)), mask), mask, positions)
+        highest = keep(values, mask).amax(dim=1)  # no value is below zero
+        pooled = torch.cat([masked_mean(values, mask), highest], dim=-1).unsqueeze(1)
+        present = mask.any(dim=1, keepdim=True)
+        return Tokens(keep(self.out(self.dropout(pooled)), present), present)
+
+
+class SeriesPatches(nn.Module):
+    """Cuts a series into patches of `patch` steps, each of which becomes a token (Nie et al. 2023, PatchTST).
+
+    What is unknown enters as zero beside a mark that says so; a patch in which nothing is known is masked. Positions
+    are middles of patches, in steps.
+    """
+
+    def __init__(self, channels: int, width: int, patch: int) -> None:
+        super().__init__()
+        self.patch = patch
+        self.project = nn.Linear(2 * channels * patch, width)
+
+    def forward(self, series: Tensor) -> Tokens:
+        """series (n, steps, channels), NaN where unknown → Tokens (n, patches, width)."""
+        series = series.to(self.project.weight.dtype)
+        whole = F.pad(series, (0, 0, 0, -series.shape[1] % self.patch), value=torch.nan)
+        cut = whole.unflatten(1, (-1, self.patch)).flatten(2)
+        known = ~cut.isnan()
+        mask = known.any(dim=2)
+        values = self.project(torch.cat([keep(cut, known), (~known).to(cut.dtype)], dim=2))
+        place = (torch.arange(mask.shape[1], device=mask.device, dtype=values.dtype) + 0.5) * self.patch
+        return Tokens(keep(values, mask), mask, keep(place.expand(mask.shape).unsqueeze(-1), mask))
+
+
+class SeriesPatchNet(nn.Module):
+    """Patches of a series, read by a net from Tokens to Tokens of this width (a transformer, a recurrent net)."""
+
+    def __init__(
+        self, patches: SeriesPatches, body: nn.Module, width: int, pool: Literal["mean", "attention"] | None = "mean"
+    ) -> None:
+        super().__init__()
+        self.patches, self.body = patches, body
+        self.pool = Pool(width, pool) if pool is not None else None
+
+    def forward(self, series: Tensor) -> Tokens:
+        """series (n, steps, channels), NaN where unknown → Tokens (n, 1 or patches, width)."""
+        tokens: Tokens = self.body(self.patches(series))
+        return tokens if self.pool is None else self.pool(tokens)
+
+
+class SeriesMlp(nn.Module):
+    """One token for a short series that always has the same steps: every value has a weight of its own.
+
+    A longer series is cut off behind `steps`; the missing end of a shorter one is unknown.
+    """
+
+    def __init__(self, channels: int, width: int, steps: int, layers: int = 2, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.steps = steps
+        self.linear = SeriesPatches(channels, width, steps)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(ResidualBlock(width, dropout=dropout) for _ in range(layers))
+
+    def forward(self, series: Tensor) -> Tokens:
+        """series (n, steps, channels), NaN where unknown → Tokens (n, 1, width)."""
+        read = self.linear(series[:, : self.steps])
+        values = self.dropout(read.values)
+        for block in self.blocks:
+            values = block(values)
+        return Tokens(keep(values, read.mask), read.mask)
+
+
+def halved(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Means of neighbours, two by two, over those that are known: (n, steps / 2, width), and which are left."""
+    odd = values.shape[1] % 2
+    pairs, known = F.pad(values, (0, 0, 0, odd)), F.pad(mask, (0, odd))
+    pairs, known = pairs.unflatten(1, (-1, 2)), known.unflatten(1, (-1, 2))
+    made = masked_mean(pairs.flatten(0, 1), known.flatten(0, 1)).unflatten(0, known.shape[:2])
+    return made, known.any(dim=2)
