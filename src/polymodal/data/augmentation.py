@@ -1,4 +1,4 @@
-"""Small changes to a batch of pictures that leave their meaning alone: moved, turned, brighter; and patches hidden."""
+"""Small changes to pictures that leave their meaning alone, and what hides patches of them and stretches of series."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-__all__ = ["hide_patches", "recolour", "warp"]
+__all__ = ["hide_patches", "hide_stretches", "recolour", "warp"]
 
 _TURN = math.radians(10)
 _ZOOM = 0.12
@@ -64,6 +64,20 @@ def hide_patches(pixels: Tensor, fill: Tensor, side: int, rate: float, generator
     hidden = (torch.rand(count, rows, columns, generator=generator) < rate).to(pixels.device)
     wide = hidden.repeat_interleave(side, 1).repeat_interleave(side, 2)[:, None, :height, :width]
     return torch.where(wide, _like(fill, pixels).view(1, -1, 1, 1), pixels), hidden.flatten(1)
+
+
+def hide_stretches(series: Tensor, side: int, rate: float, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Turn about `rate` of the stretches of `side` steps of series (n, steps, channels) unknown (NaN).
+
+    → the changed series, and (n, stretches) True where something that was known was hidden.
+    """
+    count, steps, _ = series.shape
+    places = math.ceil(steps / side)
+    drawn = (torch.rand(count, places, generator=generator) < rate).to(series.device)
+    wide = drawn.repeat_interleave(side, dim=1)[:, :steps].unsqueeze(2)
+    held = F.pad(~series.isnan().all(dim=2), (0, places * side - steps))
+    hidden = drawn & held.unflatten(1, (places, side)).any(dim=2)
+    return series.masked_fill(wide, torch.nan), hidden
 
 
 def _floating(pixels: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from polymodal.data.cells import absent, dense
 from polymodal.data.files import Folder, Limits
 from polymodal.data.pictures import Picture, unusable
 
-__all__ = ["Gallery", "Shelf", "hang"]
+__all__ = ["Gallery", "Shelf", "filled", "hang", "known_by"]
 
 
 class Shelf:
@@ -46,7 +46,7 @@ class Gallery(Cells):
         """For each row what its picture is known by (the same for the same name, None where absent), and its cell."""
         values = self.series.iloc[rows].tolist()
         return [
-            (_key(value) if there else None, value) for value, there in zip(values, self.present[rows], strict=True)
+            (known_by(value) if there else None, value) for value, there in zip(values, self.present[rows], strict=True)
         ]
 
     def picture(self, value: object, limits: Limits) -> Picture:
@@ -84,10 +84,11 @@ def hang(table: DataTable, column: str, cache_bytes: int) -> Gallery:
     """The pictures of a table's column, not yet opened."""
     series = dense(table.column(column))
     folder = None if table.files is None else Folder(table.files)
-    return Gallery(_present(series, table.missing), column, series, folder, Shelf(cache_bytes))
+    return Gallery(filled(series, table.missing), column, series, folder, Shelf(cache_bytes))
 
 
-def _present(series: pd.Series, missing: Sequence[str]) -> np.ndarray:
+def filled(series: pd.Series, missing: Sequence[str]) -> np.ndarray:
+    """(n,) True where a cell names or holds something."""
     if series.dtype != object:
         return ~absent(series, missing)
     # Cells that hold arrays or pictures are never turned into text.
@@ -96,5 +97,6 @@ def _present(series: pd.Series, missing: Sequence[str]) -> np.ndarray:
     return ~null & np.array(said, dtype=bool)
 
 
-def _key(value: object) -> Hashable:
+def known_by(value: object) -> Hashable:
+    """What a cell's content is known by: equal for the same name or the same bytes."""
     return value if isinstance(value, str | bytes) else id(value)

@@ -38,6 +38,7 @@ _CLUSTERS = frozenset(
 _SPLIT_NAMES = frozenset(["split", "fold", "set", "partition", "subset"])
 _TEST, _VALIDATION = frozenset(["test", "testing", "holdout"]), frozenset(["validation", "valid", "val", "dev"])
 _MANY_GROUPS = 5
+_READ = {"image": "pictures", "audio": "sounds"}
 _CHANNELS = 7  # a grid of numbers with at most so many columns is a series of several channels, no picture
 
 
@@ -229,7 +230,8 @@ def _add_file(table: DataTable, draft: _Draft, name: str, kind: Kind) -> None:
     labels = parse_labels(table.column(name), table.missing)
     known = list(dict.fromkeys(label for label in labels if label is not None))
     suffix = Counter(PurePosixPath(label).suffix.lower() for label in known).most_common(1)[0][0]
-    if FILE_SUFFIXES.get(suffix) != "image":
+    sense = FILE_SUFFIXES.get(suffix)
+    if sense not in _READ:
         draft.left_out[name] = f"no modality reads {suffix} files yet"
         return
     root = _folder(table, draft, known)
@@ -238,8 +240,8 @@ def _add_file(table: DataTable, draft: _Draft, name: str, kind: Kind) -> None:
         return
     draft.data["files"] = root
     modality = draft.name(name)
-    draft.modalities[modality] = {"type": "image", "column": name}
-    draft.reasons[f"modalities.{modality}"] = f"names of pictures: {kind.reason}"
+    draft.modalities[modality] = {"type": sense, "column": name}
+    draft.reasons[f"modalities.{modality}"] = f"names of {_READ[sense]}: {kind.reason}"
 
 
 def _folder(table: DataTable, draft: _Draft, names: Sequence[str]) -> str | None:

@@ -17,7 +17,7 @@ from polymodal.data.plain import Plain, plain_numbers
 from polymodal.data.selection import expand_columns
 from polymodal.data.traces import from_bytes, from_cell
 
-__all__ = ["FARTHEST", "Layout", "SeriesCells", "SeriesColumn", "SeriesScale"]
+__all__ = ["FARTHEST", "Layout", "SeriesCells", "SeriesColumn", "SeriesScale", "scaled"]
 
 Layout = Literal["channels", "steps"]
 
@@ -104,7 +104,7 @@ class SeriesColumn(Column[SeriesCells]):
         counts = [series.shape[1] for series in usable]
         channels = max(set(counts), key=counts.count)
         usable = [series for series in usable if series.shape[1] == channels]
-        self.learned = replace(_scaled(usable), training_rows=len(there))
+        self.learned = replace(scaled(usable), training_rows=len(there))
 
     def read(self, table: DataTable) -> SeriesCells:
         """Which rows have a series; numbers are parsed, files stay closed."""
@@ -223,7 +223,7 @@ def _side_by_side(held: Sequence[np.ndarray | None]) -> np.ndarray:
     return np.stack([blank if part is None else part.reshape(-1) for part in held], axis=1)
 
 
-def _scaled(usable: Sequence[np.ndarray]) -> SeriesScale:
+def scaled(usable: Sequence[np.ndarray]) -> SeriesScale:
     """Mean and spread of each channel over all steps of all rows, and the lengths."""
     joined = np.concatenate(usable)
     known = ~np.isnan(joined)

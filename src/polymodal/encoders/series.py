@@ -1,6 +1,8 @@
 """Nets that read series of any length, some channels or steps of which are missing."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -10,9 +12,10 @@ from torch import Tensor, nn
 from polymodal.core import Tokens
 from polymodal.core.masking import keep, masked_mean
 from polymodal.encoders.mlp import ResidualBlock
-from polymodal.encoders.transformer import Pool
+from polymodal.encoders.recurrent import Recurrent
+from polymodal.encoders.transformer import Pool, Transformer
 
-__all__ = ["SeriesConvolution", "SeriesMlp", "SeriesPatchNet", "SeriesPatches"]
+__all__ = ["PartReader", "SeriesConvolution", "SeriesMlp", "SeriesPatchNet", "SeriesPatches", "SeriesPlan"]
 
 
 class SeriesBlock(nn.Module):
@@ -148,6 +151,51 @@ class SeriesMlp(nn.Module):
         for block in self.blocks:
             values = block(values)
         return Tokens(keep(values, read.mask), read.mask)
+
+
+@dataclass(frozen=True)
+class SeriesPlan:
+    """What a net for series is made for, and how.
+
+    `channels`; the steps of a middling series (`steps`) and of the longest one seen (`longest`); steps of a `patch`;
+    `layers` of a transformer, a recurrent or a dense net; one token or several.
+    """
+
+    channels: int
+    steps: int
+    longest: int
+    patch: int
+    layers: int = 2
+    dropout: float = 0.1
+    tokens: Literal["pooled", "steps"] = "pooled"
+
+    def build(self, kind: str, width: int) -> nn.Module:
+        """A net from series (n, steps, channels) to Tokens: "convolution", "patches", "recurrent" or "dense"."""
+        if kind == "dense":
+            return SeriesMlp(self.channels, width, self.longest, self.layers, self.dropout)
+        if kind == "convolution":
+            return SeriesConvolution(self.channels, width, self.steps, self.tokens, dropout=self.dropout)
+        body: nn.Module
+        if kind == "patches":
+            heads = next(heads for heads in (4, 2, 1) if width % heads == 0)
+            body = Transformer(width, self.layers, heads, dropout=self.dropout)
+        else:
+            body = Recurrent(width, self.layers, dropout=self.dropout)
+        patches = SeriesPatches(self.channels, width, self.patch)
+        return SeriesPatchNet(patches, body, width, "mean" if self.tokens == "pooled" else None)
+
+
+class PartReader(nn.Module):
+    """Hands one part of a modality, (n, …), to a net that reads a tensor."""
+
+    def __init__(self, part: str, net: nn.Module) -> None:
+        super().__init__()
+        self.part, self.net = part, net
+
+    def forward(self, parts: Mapping[str, Tensor]) -> Tokens:
+        """Parts → Tokens (n, tokens, width)."""
+        tokens: Tokens = self.net(parts[self.part])
+        return tokens
 
 
 def halved(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,10 +8,11 @@ a new one is a file, a test and a line here.
 'auto'
 """
 
+from polymodal.modalities.audio import Audio
 from polymodal.modalities.base import Budget, Modality, Parts
 from polymodal.modalities.image import Image
 from polymodal.modalities.signal import Signal
 from polymodal.modalities.table import Table
 from polymodal.modalities.text import Text
 
-__all__ = ["Budget", "Image", "Modality", "Parts", "Signal", "Table", "Text"]
+__all__ = ["Audio", "Budget", "Image", "Modality", "Parts", "Signal", "Table", "Text"]

@@ -9,14 +9,12 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Generator, Tensor, nn
 
-from polymodal.core import Tokens
 from polymodal.core.seeding import numpy_generator
+from polymodal.data.augmentation import hide_stretches
 from polymodal.data.base import DataTable
 from polymodal.data.files import Limits
 from polymodal.data.series import FARTHEST, Layout, SeriesColumn
-from polymodal.encoders.recurrent import Recurrent
-from polymodal.encoders.series import SeriesConvolution, SeriesMlp, SeriesPatches, SeriesPatchNet
-from polymodal.encoders.transformer import Transformer
+from polymodal.encoders.series import PartReader, SeriesPlan
 from polymodal.modalities.base import Budget, Modality, Parts
 
 __all__ = ["Signal"]
@@ -78,18 +76,10 @@ class Signal(Modality):
         """A net for series like those of the training rows."""
         if callable(self.encoder):
             return self.encoder(self.reader, width)
-        learned, kind = self.reader.learned, self.chosen()[0]
-        if kind == "dense":
-            return _Read(SeriesMlp(learned.channels, width, learned.longest, self.layers, self.dropout))
-        if kind == "convolution":
-            return _Read(SeriesConvolution(learned.channels, width, learned.steps, self.tokens, dropout=self.dropout))
-        patches = SeriesPatches(learned.channels, width, self.patch_steps)
-        body: nn.Module
-        if kind == "patches":
-            body = Transformer(width, self.layers, _heads(width), dropout=self.dropout)
-        else:
-            body = Recurrent(width, self.layers, dropout=self.dropout)
-        return _Read(SeriesPatchNet(patches, body, width, "mean" if self.tokens == "pooled" else None))
+        learned = self.reader.learned
+        size = (learned.channels, learned.steps, learned.longest, self.patch_steps)
+        plan = SeriesPlan(*size, layers=self.layers, dropout=self.dropout, tokens=self.tokens)
+        return PartReader("series", plan.build(self.chosen()[0], width))
 
     @property
     def patch_steps(self) -> int:
@@ -112,14 +102,8 @@ class Signal(Modality):
 
     def corrupt(self, parts: Parts, rate: float, generator: Generator) -> tuple[Parts, Tensor]:
         """Hide stretches of `patch_steps` steps; (n, stretches) True where something was hidden."""
-        series, side = parts["series"], self.patch_steps
-        count, steps, _ = series.shape
-        places = -(-steps // side)
-        drawn = (torch.rand(count, places, generator=generator) < rate).to(series.device)
-        stretched = drawn.repeat_interleave(side, dim=1)[:, :steps].unsqueeze(2)
-        held = nn.functional.pad(~series.isnan().all(dim=2), (0, places * side - steps))
-        hidden = drawn & held.unflatten(1, (places, side)).any(dim=2)
-        return {"series": series.masked_fill(stretched, torch.nan)}, hidden
+        series, hidden = hide_stretches(parts["series"], self.patch_steps, rate, generator)
+        return {"series": series}, hidden
 
     def budget(self) -> dict[str, Budget]:
         """Each value may move by a tenth of a standard deviation of the training rows."""
@@ -139,21 +123,3 @@ class Signal(Modality):
                 made[draw.random(shape) < 0.05] = np.nan
                 cells[name].append(None if empty and row > 0 else made)
         return DataTable(pd.DataFrame({name: pd.Series(made, dtype=object) for name, made in cells.items()}))
-
-
-class _Read(nn.Module):
-    """Hands the part "series" to a net."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, parts: Parts) -> Tokens:
-        """Parts (n, …) → Tokens (n, tokens, width)."""
-        tokens: Tokens = self.net(parts["series"])
-        return tokens
-
-
-def _heads(width: int) -> int:
-    """Four attention heads, or as many as divide the width."""
-    return next(heads for heads in (4, 2, 1) if width % heads == 0)

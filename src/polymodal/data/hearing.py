@@ -1,0 +1,204 @@
+"""A column of sounds. Files stay closed until their batch is made."""
+
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from polymodal.core import DataError, Refusal, Values
+from polymodal.core.seeding import numpy_generator
+from polymodal.data.base import Cells, Column, DataTable, Rows
+from polymodal.data.cells import dense
+from polymodal.data.files import Folder, Limits
+from polymodal.data.gallery import filled, known_by
+from polymodal.data.plain import Plain, plain_numbers
+from polymodal.data.series import FARTHEST, SeriesScale, scaled
+from polymodal.data.sounds import Hearing, Wave, decode, log_mel, rate_of
+
+__all__ = ["AudioColumn", "SoundCells"]
+
+SAMPLE = 300
+"""How many training clips are listened to."""
+
+BEST_RATE = 16_000
+"""Highest rate that "auto" takes, in Hz: speech has little above half of it."""
+
+
+@dataclass(frozen=True)
+class SoundCells(Cells):
+    """The cells of one column of sounds. `heard` keeps bands of clips for the next epoch, up to `room` bytes."""
+
+    series: pd.Series
+    folder: Folder | None
+    room: int = 0
+    heard: dict[Hashable, np.ndarray] = field(default_factory=dict, compare=False)
+
+    def ask(self, rows: Rows) -> list[tuple[Hashable | None, object]]:
+        """For each row what its sound is known by (None where absent), and its cell."""
+        values = self.series.iloc[rows].tolist()
+        return [
+            (known_by(value) if there else None, value) for value, there in zip(values, self.present[rows], strict=True)
+        ]
+
+
+class AudioColumn(Column[SoundCells]):
+    """Sounds by file name below the data folder, as bytes, or as arrays of samples at the learned rate.
+
+    Learns the rate (the commonest of the training clips, at most 16 kHz, unless given), mean and spread of each band,
+    and how long clips are. The part is "sound" (n, frames, bands) float32: logarithms of power in bands of the mel
+    scale, in standard deviations of the training clips, NaN behind the end of a shorter one. A clip is heard up to
+    `longest` seconds.
+    """
+
+    holds_files = True
+
+    def __init__(
+        self, column: str, hearing: Hearing, rate: int | None, longest: float, limits: Limits, cache_bytes: int = 0
+    ) -> None:
+        self.names, self.name = [column], column
+        self.hearing = replace(hearing, rate=rate or BEST_RATE)
+        self.rate, self.longest, self.limits, self.cache_bytes = rate, longest, limits, cache_bytes
+        self.learned = SeriesScale([0.0] * hearing.bands, [1.0] * hearing.bands)
+
+    def fit(self, table: DataTable, rows: Rows) -> None:
+        """Listen to up to 300 training clips. Raises DataError where there are some and none can be used."""
+        cells = self.read(table)
+        there = np.sort(rows[cells.present[rows]])
+        bands = self.hearing.bands
+        self.learned = SeriesScale([0.0] * bands, [1.0] * bands, training_rows=len(there))
+        few = numpy_generator(0, "sound sample").choice(there, min(SAMPLE, len(there)), replace=False)
+        values = [value for _, value in cells.ask(np.sort(few))]
+        self.hearing = replace(self.hearing, rate=self.rate or self._commonest(cells, values))
+        usable, problems = [], []
+        for value in values:
+            try:
+                usable.append(self._bands(cells, value))
+            except DataError as error:
+                problems.append((value, error))
+        if problems and not usable:
+            raise _none_usable(self.name, len(problems), *problems[0])
+        if usable:
+            self.learned = replace(scaled(usable), training_rows=len(there))
+
+    def read(self, table: DataTable) -> SoundCells:
+        """Which rows name or hold a sound."""
+        series = dense(table.column(self.name))
+        folder = None if table.files is None else Folder(table.files)
+        return SoundCells(filled(series, table.missing), series, folder, self.cache_bytes)
+
+    def collate(self, cells: SoundCells, rows: Rows) -> tuple[Values, list[Refusal]]:
+        """The distinct sounds of these rows, filled up with NaN to the longest of them."""
+        asked = cells.ask(rows)
+        made: dict[Hashable, np.ndarray] = {}
+        reasons: dict[Hashable, str] = {}
+        for key, value in dict(asked).items():
+            try:
+                if key is not None:
+                    made[key] = self._heard(cells, key, value)
+            except DataError as error:
+                reasons[key] = error.found
+        places = {key: place for place, key in enumerate(made)}
+        index = torch.tensor([places.get(key, -1) for key, _ in asked], dtype=torch.int64)
+        frames = max((len(clip) for clip in made.values()), default=1)
+        joined = np.full((len(made), frames, self.hearing.bands), np.nan, dtype=np.float32)
+        for place, clip in enumerate(made.values()):
+            joined[place, : len(clip)] = clip
+        refusals = [
+            Refusal(int(row), self.name, reasons[key], key if isinstance(key, str) else "")
+            for row, (key, _) in zip(rows, asked, strict=True)
+            if key in reasons
+        ]
+        return Values({"sound": torch.from_numpy(joined)}, index), refusals
+
+    def state(self) -> dict[str, Any]:
+        """What was learned."""
+        return {**asdict(self.learned), "rate": self.hearing.rate}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become the column that gave this state."""
+        known = dict(state)
+        self.hearing = replace(self.hearing, rate=int(known.pop("rate")))
+        self.learned = SeriesScale(**known)
+
+    def plain(self, cells: SoundCells, rows: Rows) -> list[Plain]:
+        """Mean and spread of each band over time, and how much it changes from frame to frame."""
+        bands = self.hearing.bands
+        table = np.full((len(rows), 3 * bands), np.nan)
+        for start in range(0, len(rows), 500):
+            values, _ = self.collate(cells, rows[start : start + 500])
+            for place in np.flatnonzero(values.present.numpy()):
+                clip = values.data["sound"][values.index[place]].numpy()
+                clip = clip[~np.isnan(clip).all(axis=1)].astype(np.float64)
+                moved = np.abs(np.diff(clip, axis=0)).mean(axis=0) if len(clip) > 1 else np.zeros(bands)
+                table[start + place] = np.concatenate([clip.mean(axis=0), clip.std(axis=0), moved])
+        return [plain_numbers(table)]
+
+    def _heard(self, cells: SoundCells, key: Hashable, value: object) -> np.ndarray:
+        kept = cells.heard.get(key)
+        if kept is None:
+            bands = self._bands(cells, value)
+            away = (bands - np.asarray(self.learned.mean)) / np.asarray(self.learned.spread)
+            kept = np.clip(away, -FARTHEST, FARTHEST).astype(np.float32)
+            if kept.nbytes * (len(cells.heard) + 1) <= cells.room:
+                cells.heard[key] = kept
+        return kept
+
+    def _bands(self, cells: SoundCells, value: object) -> np.ndarray:
+        """(frames, bands) before scaling. Raises DataError where the cell cannot be used."""
+        if isinstance(value, np.ndarray | list | tuple):
+            wave = _from_array(value, self.hearing.rate)
+            return log_mel(replace(wave, samples=wave.samples[: int(self.longest * wave.rate)]), self.hearing)
+        return log_mel(decode(self._content(cells, value), self.longest, self.limits), self.hearing)
+
+    def _content(self, cells: SoundCells, value: object) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        if not isinstance(value, str):
+            raise _misfit(f"is a {type(value).__name__}, not the name of a file and not a sound")
+        if cells.folder is None:
+            raise _misfit("names a file, and no data folder was given")
+        return cells.folder.read(value, self.limits)
+
+    def _commonest(self, cells: SoundCells, values: list[object]) -> int:
+        rates: Counter[int] = Counter()
+        for value in values:
+            try:
+                rates[rate_of(self._content(cells, value))] += 1
+            except DataError:
+                continue
+        return min(BEST_RATE, rates.most_common(1)[0][0]) if rates else BEST_RATE
+
+
+def _from_array(value: Any, rate: int) -> Wave:
+    samples = np.asarray(value)
+    if samples.dtype.kind not in "if" or samples.size == 0 or samples.ndim > 2:
+        raise _misfit(f"is an array {samples.shape} of {samples.dtype}, not samples or samples × channels")
+    samples = samples.astype(np.float32) / (np.iinfo(samples.dtype).max if samples.dtype.kind == "i" else 1)
+    samples = samples if samples.ndim == 1 else samples.mean(axis=1)
+    if not np.isfinite(samples).all():
+        raise _misfit("holds samples that are no finite numbers")
+    return Wave(samples, rate)
+
+
+def _misfit(found: str) -> DataError:
+    return DataError(
+        "sound-kind",
+        where="sound",
+        expected="the name of a sound file below the data folder, its bytes, or an array of samples",
+        found=found,
+        remedy="give names of files, and say where they are (data.files in a spec, files= in Python)",
+    )
+
+
+def _none_usable(column: str, count: int, value: object, first: DataError) -> DataError:
+    return DataError(
+        "no-usable-sound",
+        where=f'column "{column}"',
+        expected="sounds, or names of sound files below the data folder",
+        found=f"none of the {count} looked at can be used; the first, {str(value)[:100]!r}, {first.found}",
+        remedy=first.remedy,
+    )

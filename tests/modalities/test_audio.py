@@ -1,0 +1,56 @@
+"""The audio modality beyond what the contract kit holds every modality to."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from polymodal.core.seeding import torch_generator
+from polymodal.data import inference
+from polymodal.data.tables import read_table
+from polymodal.modalities import Audio
+from polymodal.testing import check_modality
+
+soundfile = pytest.importorskip("soundfile", reason='needs the extra: pip install "polymodal[audio]"')
+
+OPTIONS = [
+    {"encoder": "patches"},
+    {"encoder": "recurrent", "patch": 4},
+    {"tokens": "steps"},
+    {"encoder": "patches", "tokens": "steps", "rate": 11_025},
+    {"augment": 0.0, "level": False, "bands": 20, "longest": 0.2},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_every_choice_keeps_the_contract(options: dict[str, object]) -> None:
+    check_modality(Audio("sound", **options))
+
+
+def test_masks_are_one_run_of_bands_and_one_of_frames() -> None:
+    sound = torch.randn(300, 40, 16)
+    sound[:, 30:] = torch.nan
+    changed = Audio("sound", augment=1.0).perturb({"sound": sound}, torch_generator(0, "x"))["sound"]
+    assert torch.equal(changed.isnan(), sound.isnan())
+    covered = (changed == 0)[:, :30]
+    bands, frames = covered.all(dim=1), covered.all(dim=2)
+    assert bands.sum(dim=1).max() == 4  # a quarter of the bands
+    assert frames.sum(dim=1).max() == 6  # a fifth of the frames that are known
+    for runs in (bands, frames):
+        edges = (runs[:, 1:] & ~runs[:, :-1]).sum(dim=1) + runs[:, 0]
+        assert edges.max() == 1
+    assert torch.equal(covered, bands.unsqueeze(1) | frames.unsqueeze(2))
+    assert 0.0 < float(bands.float().mean()) < 0.25
+
+
+def test_init_takes_sound_files_for_audio(tmp_path: Path) -> None:
+    names = []
+    for place in range(12):
+        names.append(f"clip{place}.wav")
+        soundfile.write(tmp_path / names[-1], np.sin(np.arange(800) * (0.1 + 0.01 * place)), 8000)
+    pd.DataFrame({"path": names, "high": ["no"] * 6 + ["yes"] * 6}).to_csv(tmp_path / "clips.csv", index=False)
+    proposal = inference.propose(read_table(tmp_path / "clips.csv"), ["high"])
+    assert proposal["modalities"] == {"path": {"type": "audio", "column": "path"}}
+    assert proposal["reasons"]["modalities.path"].startswith("names of sounds")
