@@ -8,6 +8,8 @@ __all__ = [
     "Index",
     "KeyMask",
     "Losses",
+    "OtherMask",
+    "OtherValues",
     "Outputs",
     "Pooled",
     "Positions",
@@ -20,6 +22,9 @@ Index = Int[Tensor, " batch"]
 """Which distinct value a row holds; -1 = the row has none."""
 TokenValues = Float[Tensor, "rows tokens width"]
 TokenMask = Bool[Tensor, "rows tokens"]
+OtherValues = Float[Tensor, "rows others width"]
+OtherMask = Bool[Tensor, "rows others"]
+"""The tokens of another set, which those of the first one look at."""
 Positions = Float[Tensor, "rows tokens axes"]
 Pooled = Float[Tensor, "batch views width"]
 ViewMask = Bool[Tensor, "batch views"]

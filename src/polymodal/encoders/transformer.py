@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from polymodal.core import Tokens
 from polymodal.core.masking import attend, keep, masked_mean, masked_softmax
-from polymodal.core.shapes import AttentionMask, TokenMask, TokenValues
+from polymodal.core.shapes import AttentionMask, OtherMask, OtherValues, TokenMask, TokenValues
 from polymodal.encoders.positions import sine_cosine
 
-__all__ = ["Pool", "SelfAttention", "Transformer", "TransformerBlock"]
+__all__ = ["CrossAttention", "CrossBlock", "Pool", "SelfAttention", "Transformer", "TransformerBlock"]
 
 
 class SelfAttention(nn.Module):
@@ -35,6 +35,30 @@ class SelfAttention(nn.Module):
         seen = attend(queries, keys, read, mask, attention_mask, self.dropout if self.training else 0.0)
         joined: Tensor = self.out(seen.transpose(1, 2).flatten(-2))
         return joined
+
+
+class CrossAttention(nn.Module):
+    """Lets every token of one set look at the real tokens of another set of its row.
+
+    queries (rows, n, width) and keys (rows, m, width) → (rows, n, width); the mask is that of the keys. A row whose
+    other set is empty gives zeros.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"width must be a multiple of heads, found width {width} and {heads} heads")
+        self.heads, self.dropout = heads, dropout
+        self.ask = nn.Linear(width, width)
+        self.tell = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, queries: TokenValues, keys: OtherValues, key_mask: OtherMask) -> Tensor:
+        """Attend from each query to the keys of its row."""
+        asked = self.ask(queries).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        known, read = self.tell(keys).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        seen = attend(asked, known, read, key_mask, None, self.dropout if self.training else 0.0)
+        return keep(self.out(seen.transpose(1, 2).flatten(-2)), key_mask.any(dim=1))
 
 
 class Residual(nn.Module):
@@ -83,6 +107,32 @@ class TransformerBlock(nn.Module):
     def forward(self, values: TokenValues, mask: TokenMask, attention_mask: AttentionMask | None = None) -> Tensor:
         """(rows, tokens, width) → the same shape."""
         change = self.attention(self.attention_norm(values), mask, attention_mask)
+        values = self.attention_residual(values, self.dropout(change))
+        changed: Tensor = self.feed_residual(values, self.dropout(self.feed(self.feed_norm(values))))
+        return changed
+
+
+class CrossBlock(nn.Module):
+    """One layer of looking elsewhere: attention to another set of tokens, then a small net on each token (pre-norm).
+
+    Where the other set of a row is empty, only the small net changes its tokens.
+    """
+
+    def __init__(self, width: int, heads: int, expansion: int = 4, dropout: float = 0.1, scale: float = 0.1) -> None:
+        super().__init__()
+        self.query_norm, self.key_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = CrossAttention(width, heads, dropout)
+        self.attention_residual = Residual(width, scale, 0.0)
+        self.feed_norm = nn.LayerNorm(width)
+        self.feed = nn.Sequential(
+            nn.Linear(width, expansion * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(expansion * width, width)
+        )
+        self.feed_residual = Residual(width, scale, 0.0)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, values: TokenValues, others: OtherValues, other_mask: OtherMask) -> Tensor:
+        """values (rows, n, width), others (rows, m, width) with their mask → (rows, n, width)."""
+        change = self.attention(self.query_norm(values), self.key_norm(keep(others, other_mask)), other_mask)
         values = self.attention_residual(values, self.dropout(change))
         changed: Tensor = self.feed_residual(values, self.dropout(self.feed(self.feed_norm(values))))
         return changed

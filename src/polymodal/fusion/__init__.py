@@ -1,7 +1,9 @@
 """Ways to bring modalities together. One file is one way; each takes the tokens of whatever is present.
 
 `Late` lets each modality decide for itself, `Intermediate` joins pooled vectors, `Early` lets all tokens see each
-other, `Bottleneck` lets them talk through a few shared tokens. None of them fills in what is absent.
+other, `Bottleneck` lets them talk through a few shared tokens. `CrossAttention`, `CoAttention`, `Perceiver`, `Gated`,
+`Film`, `LowRankTensor` and `ProductOfExperts` are experimental: nothing shows yet that one of them is ever best. None
+fills in what is absent.
 
 >>> from polymodal.fusion import Late
 >>> fusion = Late(combine="mean")
@@ -12,8 +14,28 @@ other, `Bottleneck` lets them talk through a few shared tokens. None of them fil
 
 from polymodal.fusion.base import Fusion
 from polymodal.fusion.bottleneck import Bottleneck
+from polymodal.fusion.co_attention import CoAttention
+from polymodal.fusion.cross_attention import CrossAttention
 from polymodal.fusion.early import Early
+from polymodal.fusion.film import Film
+from polymodal.fusion.gated import Gated
 from polymodal.fusion.intermediate import Intermediate
 from polymodal.fusion.late import Late
+from polymodal.fusion.low_rank_tensor import LowRankTensor
+from polymodal.fusion.perceiver import Perceiver
+from polymodal.fusion.product_of_experts import ProductOfExperts
 
-__all__ = ["Bottleneck", "Early", "Fusion", "Intermediate", "Late"]
+__all__ = [
+    "Bottleneck",
+    "CoAttention",
+    "CrossAttention",
+    "Early",
+    "Film",
+    "Fusion",
+    "Gated",
+    "Intermediate",
+    "Late",
+    "LowRankTensor",
+    "Perceiver",
+    "ProductOfExperts",
+]

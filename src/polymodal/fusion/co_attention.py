@@ -1,0 +1,120 @@
+"""Modalities think for themselves and look at each other in turn, along the pairs that are listed."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from polymodal.core import Combine, Representation, Tokens, UsageProblem, did_you_mean
+from polymodal.core.masking import keep, masked_mean
+from polymodal.encoders.transformer import CrossBlock, TransformerBlock
+from polymodal.fusion.base import Fusion, last_matrix
+from polymodal.fusion.early import mark_tokens
+
+__all__ = ["CoAttention"]
+
+Pair = tuple[str, str]
+
+
+class CoAttention(Fusion):
+    """In each layer every modality reads itself, then its partners (Lu et al. 2019, section 3.1, for any number).
+
+    `pairs` lists who looks at whom, both ways; None is everyone at everyone. Each modality has blocks of its own. One
+    view: the mean over the modalities that are there. Raises UsageProblem for a pair that names no modality.
+    """
+
+    combine: Combine = "single"
+    experimental: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        layers: Annotated[int, Field(ge=1, le=64)] = 2,
+        pairs: Sequence[Pair] | None = None,
+        heads: Annotated[int, Field(ge=1, le=64)] = 4,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+    ) -> None:
+        super().__init__()
+        self.layers, self.pairs, self.heads, self.dropout = layers, pairs, heads, dropout
+
+    def build(self, names: Sequence[str], width: int) -> None:
+        """A mark for each modality, and for each modality and layer a block that reads itself and one that looks."""
+        self.names = sorted(names)
+        self.partners = _partners(self.names, self.pairs)
+        self.marks = nn.Parameter(torch.randn(len(self.names), width) * 0.02)
+        looking = [name for name in self.names if self.partners[name]]
+        self.thinks = nn.ModuleList(
+            nn.ModuleDict({name: TransformerBlock(width, self.heads, dropout=self.dropout) for name in self.names})
+            for _ in range(self.layers)
+        )
+        self.looks = nn.ModuleList(
+            nn.ModuleDict({name: CrossBlock(width, self.heads, dropout=self.dropout) for name in looking})
+            for _ in range(self.layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    @property
+    def views(self) -> int:
+        """One."""
+        return 1
+
+    def last_layers(self) -> list[nn.Module]:
+        """The last of each modality's last block."""
+        last, looks = self.thinks[-1], self.looks[-1]
+        blocks = [looks.get_submodule(name) if self.partners[name] else last.get_submodule(name) for name in self.names]
+        return [layer for block in blocks for layer in last_matrix(block)]
+
+    def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
+        """Think and look, layer by layer; all look at once."""
+        given = [name for name in self.names if name in tokens]
+        parts = {name: mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given}
+        for think, look in zip(self.thinks, self.looks, strict=True):
+            parts = {
+                name: _with(part, think.get_submodule(name)(part.values, part.mask)) for name, part in parts.items()
+            }
+            parts = {name: self._looked(look, name, parts) for name in given}
+        fused = {
+            name: Tokens(keep(self.norm(part.values), part.mask), part.mask, tokens[name].positions)
+            for name, part in parts.items()
+        }
+        present = torch.stack([tokens[name].present for name in given], dim=1)
+        means = torch.stack([masked_mean(part.values, part.mask) for part in fused.values()], dim=1)
+        pooled = masked_mean(means, present).unsqueeze(1)
+        return Representation(pooled, present.any(1, keepdim=True), "single", fused, tokens)
+
+    def _looked(self, look: nn.Module, name: str, parts: Mapping[str, Tokens]) -> Tokens:
+        if not self.partners[name]:
+            return parts[name]
+        own, others = parts[name], [parts[other] for other in self.partners[name] if other in parts]
+        if others:
+            seen = torch.cat([part.values for part in others], dim=1)
+            mask = torch.cat([part.mask for part in others], dim=1)
+        else:
+            seen, mask = own.values[:, :1], torch.zeros_like(own.mask[:, :1])
+        return _with(own, look.get_submodule(name)(own.values, seen, mask))
+
+
+def _thought(block: nn.Module, tokens: Tokens) -> Tokens:
+    return _with(tokens, block(tokens.values, tokens.mask))
+
+
+def _with(tokens: Tokens, values: torch.Tensor) -> Tokens:
+    return Tokens(keep(values, tokens.mask), tokens.mask, tokens.positions)
+
+
+def _partners(names: Sequence[str], pairs: Sequence[Pair] | None) -> dict[str, list[str]]:
+    """For each modality, sorted, those that it looks at."""
+    listed = list(combinations(names, 2)) if pairs is None else [tuple(pair) for pair in pairs]
+    for pair in listed:
+        for name in pair:
+            if name not in names:
+                raise UsageProblem(
+                    "unknown-modality",
+                    where="the pairs of the fusion co_attention",
+                    expected=f"names among {', '.join(names)}",
+                    found=f'"{name}"',
+                    remedy=did_you_mean(name, names),
+                )
+    return {name: sorted({other for pair in listed if name in pair for other in pair} - {name}) for name in names}

@@ -1,0 +1,79 @@
+"""The tokens of each modality look at the tokens of all the others."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from polymodal.core import Combine, Representation, Tokens
+from polymodal.core.masking import keep, masked_mean
+from polymodal.encoders.transformer import CrossBlock
+from polymodal.fusion.base import Fusion, last_matrix
+from polymodal.fusion.early import mark_tokens
+
+__all__ = ["CrossAttention"]
+
+
+class CrossAttention(Fusion):
+    """Let the tokens of each modality look at those of all others, both ways (Tsai et al. 2019, section 3.1).
+
+    Each modality has blocks of its own, and may have any number of tokens. One that is alone in its row is changed by
+    its own small net only. One view: the mean over the modalities that are there.
+    """
+
+    combine: Combine = "single"
+    experimental: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        layers: Annotated[int, Field(ge=1, le=64)] = 2,
+        heads: Annotated[int, Field(ge=1, le=64)] = 4,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+    ) -> None:
+        super().__init__()
+        self.layers, self.heads, self.dropout = layers, heads, dropout
+
+    def build(self, names: Sequence[str], width: int) -> None:
+        """A mark for each modality, and a block for each modality and layer."""
+        self.names = sorted(names)
+        self.marks = nn.Parameter(torch.randn(len(self.names), width) * 0.02)
+        self.blocks = nn.ModuleList(
+            nn.ModuleDict({name: CrossBlock(width, self.heads, dropout=self.dropout) for name in self.names})
+            for _ in range(self.layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    @property
+    def views(self) -> int:
+        """One."""
+        return 1
+
+    def last_layers(self) -> list[nn.Module]:
+        """The last of each modality's last block."""
+        return [layer for block in self.blocks[-1].children() for layer in last_matrix(block)]
+
+    def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
+        """In each layer all modalities look at once at what the others were before it."""
+        given = [name for name in self.names if name in tokens]
+        parts = {name: mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given}
+        for layer in self.blocks:
+            parts = {name: self._looked(layer.get_submodule(name), name, parts) for name in given}
+        fused = {
+            name: Tokens(keep(self.norm(part.values), part.mask), part.mask, tokens[name].positions)
+            for name, part in parts.items()
+        }
+        present = torch.stack([tokens[name].present for name in given], dim=1)
+        means = torch.stack([masked_mean(part.values, part.mask) for part in fused.values()], dim=1)
+        pooled = masked_mean(means, present).unsqueeze(1)
+        return Representation(pooled, present.any(1, keepdim=True), "single", fused, tokens)
+
+    def _looked(self, block: nn.Module, name: str, parts: Mapping[str, Tokens]) -> Tokens:
+        own, others = parts[name], [part for other, part in parts.items() if other != name]
+        if others:
+            seen = torch.cat([part.values for part in others], dim=1)
+            mask = torch.cat([part.mask for part in others], dim=1)
+        else:
+            seen, mask = own.values[:, :1], torch.zeros_like(own.mask[:, :1])
+        return Tokens(keep(block(own.values, seen, mask), own.mask), own.mask, own.positions)
