@@ -87,7 +87,10 @@ def test_a_leak_closes_the_gate_unless_it_is_allowed(frame, change, inputs, code
     with pytest.raises(GateError) as refused:
         refuse(list(found.values()))
     assert code in str(refused.value)
-    assert code not in codes(made, inputs, id="key", allow=[code])
+    accepted = codes(made, inputs, id="key", allow=[code])[code]
+    assert accepted.accepted
+    assert accepted.as_dict()["accepted"] is True
+    refuse([accepted])
 
 
 def test_one_class_is_an_error_of_the_data(frame):
@@ -162,3 +165,20 @@ def test_labels_that_share_a_cell_are_counted_one_by_one(frame):
     assert "round;rare (1)" in told[0]
     assert "rare (1)" in told[1]
     assert "round;rare" not in told[1]
+
+
+def test_a_warning_that_is_allowed_is_not_told(frame):
+    frame["a"] = 1
+    assert "constant-column" in codes(frame)
+    assert "constant-column" not in codes(frame, allow=["constant-column"])
+
+
+def test_numbers_that_a_few_words_turn_into_words_are_told(frame):
+    written = [f"{place},5" for place in range(ROWS)]
+    for place, word in zip(range(0, ROWS, 6), ["<0,5", "n.b.", "k.A."] * ROWS, strict=False):
+        written[place] = word
+    found = codes(frame.assign(a=written))
+    assert found["numbers-among-words"].severity == "warning"
+    assert '"<0,5"' in found["numbers-among-words"].message
+    assert "numbers-among-words" not in codes(frame.assign(a=[f"{place},5" for place in range(ROWS)]))
+    assert "numbers-among-words" not in codes(frame.assign(a=[f"word {place}" for place in range(ROWS)]))

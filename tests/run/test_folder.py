@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from polymodal.core import Refusal, ResourceError, UsageProblem
+from polymodal.core import DamagedError, Refusal, ResourceError, UsageProblem
 from polymodal.run.folder import Folder, environment
 
 
@@ -66,3 +66,42 @@ def test_the_environment_names_no_person_and_no_machine():
     told = json.dumps(environment())
     assert platform.node() not in told
     assert str(Path.home()) not in told
+
+
+def test_a_folder_of_a_run_that_had_learned_nothing_is_taken_again(tmp_path):
+    for name in ("spec.yaml", "spec.resolved.yaml", "environment.json", "events.jsonl"):
+        (tmp_path / name).write_text("{}")
+    with Folder(tmp_path).hold(resume=False):
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("extra", ["notes.txt", "checkpoints", "model"])
+def test_a_folder_that_holds_more_is_not(tmp_path, extra):
+    for name in ("spec.resolved.yaml", "environment.json"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / extra).mkdir()
+    with pytest.raises(UsageProblem, match="run-exists"), Folder(tmp_path).hold(resume=False):
+        pass
+    assert (tmp_path / "environment.json").exists()
+
+
+def test_a_spec_that_somebody_wrote_is_never_removed(tmp_path):
+    (tmp_path / "spec.yaml").write_text("version: 1")
+    with pytest.raises(UsageProblem, match="run-exists"), Folder(tmp_path).hold(resume=False):
+        pass
+    assert (tmp_path / "spec.yaml").read_text() == "version: 1"
+
+
+def test_a_folder_that_stepped_aside_gets_its_name_back(tmp_path):
+    old = tmp_path / ".model.123.old"
+    old.mkdir()
+    (old / "weights").write_text("kept")
+    with Folder(tmp_path).hold(resume=True):
+        assert (tmp_path / "model" / "weights").read_text() == "kept"
+        assert not old.exists()
+
+
+def test_json_that_was_changed_is_damaged(tmp_path):
+    (tmp_path / "environment.json").write_text("{")
+    with pytest.raises(DamagedError, match="damaged-file"):
+        Folder(tmp_path).read_json("environment.json")

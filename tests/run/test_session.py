@@ -209,6 +209,31 @@ def test_a_run_without_its_split_is_damaged(finished: Path, tmp_path: Path):
         run.evaluate(place / "run")
 
 
+@pytest.mark.parametrize("name", ["splits.parquet", "environment.json"])
+def test_a_run_whose_file_was_changed_is_damaged(finished: Path, tmp_path: Path, name: str):
+    place = Path(shutil.copytree(finished, tmp_path / "copy"))
+    (place / "run" / name).write_text("xx")
+    with pytest.raises(DamagedError, match="damaged-file"):
+        run.evaluate(place / "run")
+
+
+def test_a_folder_of_files_has_to_be_there(finished: Path, tmp_path: Path):
+    cohort().to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(UsageProblem, match="--files"):
+        run.predict(finished / "run", tmp_path / "new.csv", tmp_path / "p.csv", tmp_path / "nowhere")
+
+
+def test_a_leak_that_was_accepted_is_written_down(folder: Path):
+    asked = spec(folder, "train.epochs=1", "data.allow=[column-equals-target]")
+    table = pd.read_csv(folder / "cohort.csv")
+    table.assign(age=table["sick"]).to_csv(folder / "cohort.csv", index=False)
+    run.fit(asked, folder / "run")
+    found = json.loads((folder / "run" / "findings.json").read_text())["findings"]
+    assert [(one["code"], one["accepted"]) for one in found if one["severity"] == "error"] == [
+        ("column-equals-target", True)
+    ]
+
+
 def test_what_a_new_table_lacks_is_told(finished: Path, tmp_path: Path):
     cohort().drop(columns=["note"]).to_csv(tmp_path / "new.csv", index=False)
     told = run.predict(finished / "run", tmp_path / "new.csv", tmp_path / "p.csv")

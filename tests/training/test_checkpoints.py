@@ -85,3 +85,12 @@ def test_a_folder_without_a_whole_checkpoint_is_an_error_and_an_empty_one_is_not
     (committed(tmp_path, 1) / "MANIFEST.json").unlink()
     with pytest.raises(DamagedError, match="no-valid-checkpoint"):
         checkpoints.newest(tmp_path)
+
+
+def test_a_damaged_checkpoint_is_written_anew(tmp_path: Path) -> None:
+    place = checkpoints.save(tmp_path, 3, {"a": torch.ones(2)}, {"step": 3})
+    with (place / "state.safetensors").open("ab") as stream:
+        stream.write(b"x")
+    checkpoints.save(tmp_path, 3, {"a": torch.ones(2)}, {"step": 3})
+    tensors, state, skipped = checkpoints.newest(tmp_path)
+    assert (tensors["a"].tolist(), state, skipped) == ([1.0, 1.0], {"step": 3}, [])

@@ -113,11 +113,15 @@ def validate(
         # What a target holds is refused by its own column: three labels of a binary task, say.
         task.reader.fit(source.table, split.train)
     rows = counts(split)
-    told = [
-        {"code": one.code, "severity": one.severity, "where": one.where, "message": one.message, "do": one.remedy}
-        for one in findings
+    told = [one.as_dict() for one in findings]
+    text = [
+        f"{one['where']}: {one['code']}{' (accepted in data.allow)' * bool(one['accepted'])}\n"
+        f"  found:    {one['message']}\n  do:       {one['do']}"
+        for one in told
     ]
-    text = [f"{one['where']}: {one['code']}\n  found:    {one['message']}\n  do:       {one['do']}" for one in told]
     summary = ", ".join(f"{count:,} {name}" for name, count in rows.items())
-    verdict = f"valid: {summary} rows" + (f", {len(told)} warning{'s' * (len(told) > 1)}" if told else "")
+    accepted = sum(one.accepted for one in findings)
+    warnings = len(told) - accepted
+    verdict = f"valid: {summary} rows" + (f", {warnings} warning{'s' * (warnings > 1)}" if warnings else "")
+    verdict += f", {accepted} accepted on purpose" if accepted else ""
     session.result({"valid": True, "rows": dict(rows), "findings": told}, "\n".join([*text, verdict]))

@@ -1,7 +1,7 @@
 """What is wrong with a table for the question that is asked of it, before any model is trained."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from polymodal.data.copies import GiveAway, give_aways
 from polymodal.data.duplicates import repeated_rows
 from polymodal.data.files import content_hashes
 from polymodal.data.joins import JoinReport
-from polymodal.data.kinds import infer_kind
+from polymodal.data.kinds import infer_kind, strangers
 from polymodal.data.splits import Split
 
 __all__ = ["LEAKS", "Finding", "Roles", "examine", "inseparable", "refuse"]
@@ -30,6 +30,7 @@ LEAKS = frozenset(
 """Errors that would make a result look better than it is: they close a gate (exit 8). Other errors are of the data."""
 
 _FEW = 5  # training rows under which a class is hardly learnt
+_MIXED = 0.5  # share of numbers from which a column of words was probably meant as numbers
 _CLASSES = 20  # numbers with more distinct values are no classes
 
 
@@ -37,7 +38,8 @@ _CLASSES = 20  # numbers with more distinct values are no classes
 class Finding:
     """One thing that was found. An error stops `fit` unless its code is allowed; a warning is only shown.
 
-    `where` names columns, `rows` are the rows concerned (where there are such).
+    `where` names columns, `rows` are the rows concerned (where there are such). `accepted` marks an error that was
+    allowed on purpose: it stops nothing, and is never forgotten.
     """
 
     code: str
@@ -46,6 +48,12 @@ class Finding:
     message: str
     remedy: str
     rows: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64), compare=False)
+    accepted: bool = False
+
+    def as_dict(self) -> dict[str, str | bool]:
+        """As JSON data, without the rows."""
+        told = {"code": self.code, "severity": self.severity, "where": self.where, "message": self.message}
+        return {**told, "do": self.remedy, "accepted": self.accepted}
 
     def as_error(self, source: str) -> PolymodalError:
         """The same as an error that can be raised: GateError for a leak, DataError for the rest."""
@@ -84,7 +92,7 @@ def examine(
     joins: Sequence[JoinReport] = (),
     allow: Collection[str] = (),
 ) -> list[Finding]:
-    """Everything worth knowing, errors first; findings whose code is in `allow` are left out.
+    """Everything worth knowing, errors first. Of what `allow` names, errors are marked as accepted, warnings left out.
 
     `files` maps a modality to the file name in each row (None = none), relative to `table.files`; their content is
     compared.
@@ -96,7 +104,9 @@ def examine(
         *_inputs(table, roles, split),
         *_joins(joins),
     ]
-    return sorted((one for one in found if one.code not in allow), key=lambda one: one.severity != "error")
+    told = [replace(one, accepted=one.code in allow) for one in found]
+    kept = (one for one in told if one.severity == "error" or not one.accepted)
+    return sorted(kept, key=lambda one: one.severity != "error")
 
 
 def inseparable(
@@ -115,7 +125,8 @@ def refuse(findings: Sequence[Finding], source: str = "table") -> None:
 
     Errors of the data come first, for they have to be mended before a leak can be judged.
     """
-    errors = [finding.as_error(source) for finding in findings if finding.severity == "error"]
+    stopping = [finding for finding in findings if finding.severity == "error" and not finding.accepted]
+    errors = [finding.as_error(source) for finding in stopping]
     if errors:
         raise PolymodalError.joined(sorted(errors, key=lambda error: isinstance(error, GateError)))
 
@@ -243,6 +254,7 @@ def _inputs(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:
         elif known.nunique() == 1:
             found = "every training row that has a value has the same"
             yield Finding("constant-column", "warning", where, found, "leave it out")
+        yield from _mixed(series.iloc[split.train], where, table.missing)
         infinite = _infinite(series)
         # Among words and texts, "inf" is a word.
         if len(infinite) and infer_kind(series, table.missing).name == "number":
@@ -257,6 +269,16 @@ def _infinite(series: pd.Series) -> Rows:
     words = pa.array(["inf", "-inf", "+inf", "infinity", "-infinity"], pa.large_string())
     found = pc.is_in(pc.utf8_lower(texts(series)), value_set=words)
     return np.flatnonzero(found.to_numpy(zero_copy_only=False))
+
+
+def _mixed(series: pd.Series, where: str, missing: Sequence[str]) -> Iterator[Finding]:
+    """Numbers that a few words among them turn into words."""
+    share, others = strangers(series, missing)
+    if not _MIXED <= share < 1 or infer_kind(series, missing).name not in {"text", "category", "identifier"}:
+        return
+    shown = ", ".join(f'"{word[:20]}"' for word in others[:4])
+    found = f"{share:.0%} of the training cells are numbers; the others ({shown}) make all of them words"
+    yield Finding("numbers-among-words", "warning", where, found, "write numbers alone, or name these in data.missing")
 
 
 def _joins(joins: Sequence[JoinReport]) -> Iterator[Finding]:

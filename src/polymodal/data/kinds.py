@@ -25,6 +25,7 @@ __all__ = [
     "parse_dates",
     "parse_labels",
     "parse_numbers",
+    "strangers",
 ]
 
 KindName = Literal["number", "boolean", "category", "date", "text", "file", "identifier", "constant"]
@@ -86,6 +87,23 @@ def infer_kind(series: pd.Series, missing: Sequence[str] = ("",)) -> Kind:
     if is_number(known):
         return _kind_of_numbers(known, numbers_of(known), Kind("number", "the column holds numbers by type"))
     return _kind_of_texts(texts(known))
+
+
+def strangers(series: pd.Series, missing: Sequence[str] = ("",)) -> tuple[float, list[str]]:
+    """The share of the cells that are numbers, and what the others hold, the commonest first.
+
+    (0, []) for a column that holds numbers or dates by type, codes with leading zeros, or hardly any digit.
+    """
+    known = dense(series[~absent(series, missing)])
+    if len(known) == 0 or is_time(known) or is_number(known):
+        return 0.0, []
+    written = texts(known)
+    coded = pc.sum(pc.match_substring_regex(written, r"^0\d+$")).as_py() or 0
+    if coded or not _has_digits(written):
+        return 0.0, []
+    fine = np.isfinite(read_numbers(written, decimal_mark(written)))
+    others = pd.Series(pc.filter(written, pa.array(~fine)).to_numpy(zero_copy_only=False), dtype=object)
+    return float(fine.mean()), [str(word) for word in others.value_counts().index]
 
 
 def parse_numbers(

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 import polymodal
-from polymodal.core import Refusal, ResourceError, UsageProblem
+from polymodal.core import DamagedError, Refusal, ResourceError, UsageProblem
 from polymodal.data.ledger import Ledger
 from polymodal.run.locking import Taken, locked
 from polymodal.training.checkpoints import resources_checked
@@ -25,6 +25,13 @@ from polymodal.training.checkpoints import resources_checked
 __all__ = ["Folder", "environment"]
 
 PACKAGES = ("torch", "lightning-fabric", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "safetensors", "pillow")
+
+
+BEGINNING = frozenset(
+    ["spec.yaml", "spec.resolved.yaml", "splits.parquet", "findings.json", "environment.json", "events.jsonl",
+     "errors.jsonl"]
+)  # fmt: skip
+"""What stands in a run folder before the first checkpoint."""
 
 
 class Folder:
@@ -44,6 +51,8 @@ class Folder:
                 self.path.mkdir(parents=True, exist_ok=True)
                 self._lock(held)
             self._refuse_used(resume)
+            for old in self.path.rglob(".*.old"):
+                _put_back(old)
             for leftover in [*self.path.rglob(".*.partial"), *self.path.rglob(".*.old")]:
                 shutil.rmtree(leftover, ignore_errors=True)
             yield self
@@ -64,8 +73,17 @@ class Folder:
         self.write(name, json.dumps(content, indent=1, default=float, allow_nan=False) + "\n")
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """Read plain data that was written before."""
-        return dict(json.loads((self.path / name).read_text()))
+        """Read plain data that was written before. Raises DamagedError where the file holds something else."""
+        try:
+            return dict(json.loads((self.path / name).read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise DamagedError(
+                "damaged-file",
+                where=str(self.path / name),
+                expected="the JSON that fit wrote",
+                found=f"something else ({error})"[:200],
+                remedy="take it from a backup, or train again",
+            ) from error
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Append what happened to events.jsonl; a refused value goes to errors.jsonl; steps are not kept."""
@@ -102,7 +120,12 @@ class Folder:
 
     def _refuse_used(self, resume: bool) -> None:
         held = sorted(path.name for path in self.path.iterdir() if path.name != ".lock")
-        if held and not resume:
+        if (
+            not resume and {"environment.json", "spec.resolved.yaml"} <= set(held) <= BEGINNING
+        ):  # a run that failed before it had learned anything
+            for name in held:
+                (self.path / name).unlink()
+        elif held and not resume:
             raise UsageProblem(
                 "run-exists",
                 where=str(self.path),
@@ -110,6 +133,13 @@ class Folder:
                 found=f"{len(held)} files, among them {held[0]}",
                 remedy="add --resume to go on with that run, or choose another --out",
             )
+
+
+def _put_back(old: Path) -> None:
+    """Give a folder that stepped aside its name again, where a crash left nothing in its place."""
+    place = old.with_name(old.name[1:].rsplit(".", 2)[0])
+    if old.is_dir() and not place.exists():
+        old.rename(place)
 
 
 def environment() -> dict[str, Any]:

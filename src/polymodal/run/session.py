@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from polymodal import bundle
 from polymodal.core import DamagedError, DataError, UsageProblem
@@ -166,7 +167,7 @@ def _taught(run: Path, opened: Run) -> int:
     table, columns = opened.fitted.table, _learned(opened.fitted.model)
     if not (run / "splits.parquet").is_file() or not set(columns) <= set(map(str, table.frame.columns)):
         return 0
-    kept = pd.read_parquet(run / "splits.parquet")
+    kept = _splits(run)
     return int(np.isin(contents(table, columns), kept["content"][kept["split"].isin(["train", "validation"])]).sum())
 
 
@@ -223,15 +224,7 @@ def _begin(folder: Folder, spec: Spec, source: Source, parts: Parts, split: Spli
     folder.write("spec.yaml", spec.to_yaml())
     folder.write("spec.resolved.yaml", resolved.to_yaml())
     folder.write("splits.parquet", _parquet(split_frame(split, source.table, _learned(parts))))
-    folder.write_json(
-        "findings.json",
-        {
-            "findings": [
-                {"code": f.code, "severity": f.severity, "where": f.where, "message": f.message, "do": f.remedy}
-                for f in findings
-            ]
-        },
-    )
+    folder.write_json("findings.json", {"findings": [finding.as_dict() for finding in findings]})
     folder.write_json("environment.json", environment() | {"resumes_with": told})
     folder.event({"event": "start", "rows": counts(split)})
 
@@ -283,7 +276,7 @@ def _read_split(run: Path, table: DataTable) -> Split:
                 found="none",
                 remedy="name a table with --data, or train again",
             )
-    names = pd.read_parquet(run / "splits.parquet")["split"].to_numpy()
+    names = _splits(run)["split"].to_numpy()
     known = folder.read_json("environment.json").get("resumes_with", {}).get("table")
     if len(names) != len(table) or known != fingerprint(table):
         # The split is known by place: of another table, or of the same in another order, it says nothing.
@@ -295,6 +288,27 @@ def _read_split(run: Path, table: DataTable) -> Split:
             remedy="put the table back, or name one with --data to judge the model on other rows",
         )
     return Split(*(np.flatnonzero(names == name) for name in ("train", "validation", "test")))
+
+
+def _splits(run: Path) -> pd.DataFrame:
+    """splits.parquet of a run. Raises DamagedError where it is not what `fit` wrote."""
+    try:
+        kept = pd.read_parquet(run / "splits.parquet")
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _broken(run / "splits.parquet", "a Parquet file") from error
+    if not {"split", "content"} <= set(kept.columns):
+        raise _broken(run / "splits.parquet", 'the columns "split" and "content"')
+    return kept
+
+
+def _broken(path: Path, expected: str) -> DamagedError:
+    return DamagedError(
+        "damaged-file",
+        where=str(path),
+        expected=expected,
+        found="something else: the file was changed or cut off",
+        remedy="take it from a backup, name a table with --data, or train again",
+    )
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:

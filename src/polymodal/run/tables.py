@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from polymodal.core import DataError
+from polymodal.core import DataError, UsageProblem
 from polymodal.data.base import Column, DataTable
 from polymodal.data.cells import content_codes
 from polymodal.data.findings import Finding, Roles, examine, inseparable, refuse
@@ -133,6 +133,14 @@ def read_new(
     is named lies there, else to the folder of the spec. Raises DataError where the table has no modality at all, or one
     only in part.
     """
+    if files is not None and not files.is_dir():
+        raise UsageProblem(
+            "no-folder",
+            where="--files",
+            expected="the folder that the table's file names are relative to",
+            found=f"{files}, which is no folder",
+            remedy="name the folder, or leave --files out where the files lie beside the table",
+        )
     table, _ = read_source(spec, path, files)
     have = set(map(str, table.frame.columns))
     absent = {name: ", ".join(part.names) for name, part in readers.items() if not have & set(part.names)}
@@ -143,7 +151,8 @@ def read_new(
                 "missing-column",
                 where=table.source,
                 expected=f'every column that "{name}" was trained on',
-                found=f"no column {', '.join(lacking)}"[:300],
+                found=f"{len(lacking)} of {len(readers[name].names)} columns are lacking: {', '.join(lacking[:5])}"
+                + (" …" if len(lacking) > 5 else ""),
                 remedy=f'add what is lacking, as an empty column if nothing is known, or leave "{name}" out as a whole',
             )
     if len(absent) == len(readers):

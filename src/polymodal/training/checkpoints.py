@@ -67,7 +67,11 @@ def verify(folder: Path) -> dict[str, bytes]:
             )
     for extra in sorted({path.name for path in folder.iterdir()} - set(listed) - {MANIFEST}):
         raise _damaged(
-            "unknown-file", folder / extra, f"only the files that {MANIFEST} lists", "a file that it does not list"
+            "unknown-file",
+            folder / extra,
+            f"only the files that {MANIFEST} lists",
+            "a file that it does not list",
+            "move that file out of the folder",
         )
     return contents
 
@@ -75,7 +79,7 @@ def verify(folder: Path) -> dict[str, bytes]:
 def save(folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mapping[str, Any], keep: int = 2) -> Path:
     """Commit a checkpoint as `folder`/step-000123 and let go of all but the newest `keep`."""
     place = folder / f"step-{step:06d}"
-    if not place.exists():
+    if not _whole(place):
         commit(place, {"state.safetensors": tensors_as_bytes(tensors), "state.json": json.dumps(state).encode()})
     for old in _steps(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
@@ -131,6 +135,14 @@ def resources_checked(place: Path) -> Iterator[None]:
         ) from error
 
 
+def _whole(place: Path) -> bool:
+    try:
+        verify(place)
+    except (DamagedError, OSError):
+        return False
+    return True
+
+
 def _steps(folder: Path) -> list[Path]:
     found = [path for path in folder.glob("step-*") if path.is_dir() and path.name[5:].isdigit()]
     return sorted(found, key=lambda path: int(path.name[5:]))
@@ -168,7 +180,6 @@ def _replace(aside: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _damaged(code: str, place: Path, expected: str, found: str) -> DamagedError:
-    return DamagedError(
-        code, where=str(place), expected=expected, found=found, remedy="take the folder from a backup, or train again"
-    )
+def _damaged(code: str, place: Path, expected: str, found: str, remedy: str = "") -> DamagedError:
+    remedy = remedy or "take the folder from a backup, or train again"
+    return DamagedError(code, where=str(place), expected=expected, found=found, remedy=remedy)

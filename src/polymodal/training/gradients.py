@@ -121,5 +121,5 @@ def diverged(model: Model, outputs: Mapping[str, Tensor], batch: Batch, step: in
         where=f"training, step {step}",
         expected=f"a finite {what}",
         found=f"{named}; rows {listed}",
-        remedy="look at these rows, or lower train.lr; the last good state is kept and can be resumed",
+        remedy="look at these rows, or start a new run with a lower train.lr; the last good state is kept",
     )
