@@ -199,8 +199,9 @@ def _add_inputs(table: DataTable, draft: _Draft, kinds: dict[str, Kind], others:
         counts = Counter(kinds[name].name for name in cells)
         modality = draft.name("table")
         draft.modalities[modality] = {"type": "table", "columns": cells}
-        shown = ", ".join(f"{count} × {kind}" for kind, count in counts.items())
-        draft.reasons[f"modalities.{modality}"] = shown
+        told = [", ".join(f"{count} × {kind}" for kind, count in counts.items())]
+        told += [f'"{name}": {kinds[name].reason}' for name in cells if "something else" in kinds[name].reason]
+        draft.reasons[f"modalities.{modality}"] = "; ".join(told[:6])
     if texts:
         modality = draft.name("text")
         draft.modalities[modality] = {"type": "text", "columns": texts}
