@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image as Pillow
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -11,10 +12,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from polymodal.core import UsageProblem
 from polymodal.estimator import MultimodalClassifier, MultimodalEstimator, MultimodalRegressor
-from polymodal.modalities import Table
+from polymodal.fusion import Late
+from polymodal.modalities import Image, Table, Text
 from polymodal.tasks import Binary
 
 QUICK = {"epochs": 12, "members": 1, "lr": 2e-2, "batch_size": 16, "width": 16}
+ONCE = QUICK | {"epochs": 1}
 KINDS = (MultimodalClassifier, MultimodalRegressor, MultimodalEstimator)
 
 
@@ -127,3 +130,149 @@ def test_what_cannot_be_fitted_is_said_clearly() -> None:
         MultimodalClassifier(**QUICK).fit(pd.concat([frame, frame], axis=1), label)
     with pytest.raises(UsageProblem, match="unknown-target"):
         MultimodalEstimator(tasks={"nope": Binary("nope")}, **QUICK).fit(frame, pd.DataFrame({"label": label}))
+
+
+def test_names_of_files_are_relative_to_the_given_folder(tmp_path) -> None:
+    draw = np.random.default_rng(0)
+    for row in range(24):
+        Pillow.fromarray(draw.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(tmp_path / f"{row}.png")
+    frame = pd.DataFrame({"path": [f"{row}.png" for row in range(24)], "x": draw.normal(size=24)})
+    label = np.arange(24) % 2
+    given = MultimodalClassifier(modalities={"scan": Image("path")}, files=str(tmp_path), **ONCE)
+    assert given.get_params()["files"] == str(tmp_path)
+    probabilities = given.fit(frame, label).predict_proba(frame)
+    assert not np.allclose(probabilities, given.predict_proba(frame.assign(path=None)))
+    chosen = MultimodalEstimator(files=tmp_path, **ONCE).fit(frame, label)
+    assert {type(part) for part in chosen.fitted_.model.modalities.values()} == {Image, Table}
+    assert MultimodalRegressor(files=tmp_path, **ONCE).fit(frame, label).predict(frame).shape == (24,)
+
+
+@pytest.mark.parametrize("dtype", ["boolean", "Int64", "bool[pyarrow]", "int64[pyarrow]", "string", "category"])
+@pytest.mark.parametrize("kind", [MultimodalClassifier, MultimodalEstimator])
+def test_predictions_are_of_the_values_of_y(kind, dtype) -> None:
+    frame, label = mixed()
+    text = dtype in {"string", "category"}
+    y = (label if text else pd.Series(label == "yes")).astype(dtype)
+    predicted = kind(**ONCE).fit(frame, y).predict(frame)
+    plain = np.asarray([True]) if "bool" in dtype else np.asarray([1])
+    assert set(predicted) <= set(y)
+    assert text or predicted.dtype == plain.dtype
+
+
+@pytest.mark.parametrize("dtype", ["boolean", "Int64"])
+def test_a_hole_in_a_nullable_column(dtype) -> None:
+    frame, label = mixed()
+    y = pd.Series(label == "yes").astype(dtype)
+    y.iloc[3] = pd.NA
+    for kind in (MultimodalClassifier, MultimodalRegressor):
+        with pytest.raises(ValueError, match="y has 1 missing value"):
+            kind(**ONCE).fit(frame, y)
+    fitted = MultimodalEstimator(**ONCE).fit(frame, y)
+    assert fitted.predict(frame).dtype == (bool if dtype == "boolean" else int)
+
+
+def test_the_seed_is_read_as_scikit_learn_reads_it() -> None:
+    frame, label = mixed()
+
+    def fitted(state) -> np.ndarray:
+        return MultimodalClassifier(random_state=state, **ONCE).fit(frame, label).predict_proba(frame)
+
+    np.testing.assert_array_equal(fitted(np.int64(3)), fitted(3))
+    assert not np.array_equal(fitted(3), fitted(0))
+    np.testing.assert_array_equal(fitted(np.random.RandomState(5)), fitted(np.random.RandomState(5)))
+    same = np.random.RandomState(5)
+    assert not np.array_equal(fitted(same), fitted(same))
+    assert not np.array_equal(fitted(None), fitted(None))
+    drawn = MultimodalClassifier(random_state=None, **ONCE).fit(frame, label)
+    np.testing.assert_array_equal(fitted(drawn.seed_), drawn.predict_proba(frame))
+    assert MultimodalClassifier().random_state == 0
+    with pytest.raises(ValueError, match="cannot be used to seed"):
+        fitted("three")
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["given", "chosen"])
+def test_a_frame_may_lack_a_modality_as_a_whole(given) -> None:
+    frame, label = mixed()
+    labs = ["number", "colour", "day"]
+    senses = {"note": Text(["note"]), "labs": Table(labs)} if given else None
+    fitted = MultimodalClassifier(modalities=senses, **QUICK).fit(frame, label)
+    for gone in (["note"], labs):
+        wanted = fitted.predict_proba(frame.assign(**dict.fromkeys(gone)))
+        np.testing.assert_array_equal(fitted.predict_proba(frame.drop(columns=gone).assign(more=1)), wanted)
+    np.testing.assert_array_equal(fitted.predict_proba(frame[frame.columns[::-1]]), fitted.predict_proba(frame))
+    with pytest.raises(ValueError, match="now missing:\n- day"):
+        fitted.predict(frame.drop(columns="day"))
+    with pytest.raises(ValueError, match="no column of any modality"):
+        fitted.predict(frame[[]].assign(more=1))
+
+
+@pytest.mark.parametrize("names", [[3, 1, 2, 0], [" a", "b ", "c", "d"], [("p", 0), ("p", 1), ("q", 0), ("q", 1)]])
+def test_columns_called_anything_are_missed_as_well(names) -> None:
+    frame, label = mixed()
+    frame = frame.set_axis(pd.Index(names), axis=1)
+    fitted = MultimodalClassifier(**ONCE).fit(frame, label)
+    assert np.isfinite(fitted.predict_proba(frame[frame.columns[:3]])).all()
+    with pytest.raises(ValueError, match=r"now missing|X has 3 features"):
+        fitted.predict(frame[frame.columns[1:]])
+
+
+@pytest.mark.filterwarnings("ignore:X .* feature names")
+def test_frames_and_arrays_go_by_place() -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
+    y = np.arange(40) % 2
+    for first, second in ((frame, frame.to_numpy()), (frame.to_numpy(), frame)):
+        fitted = MultimodalClassifier(**ONCE).fit(first, y)
+        np.testing.assert_array_equal(fitted.predict_proba(second), fitted.predict_proba(first))
+
+
+def test_a_pattern_never_meets_the_target() -> None:
+    frame, label = mixed()
+    senses = {"all": Table(["*"]), "note": Text(["n*te"])}
+    fitted = MultimodalClassifier(modalities=senses, **ONCE).fit(frame, label)
+    read = {name: set(part.reader.names) for name, part in fitted.fitted_.model.modalities.items()}
+    assert read == {"all": set(frame.columns), "note": {"note"}}
+    assert fitted.predict(frame).shape == (80,)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("validation", 1.5),
+        ("validation", None),
+        ("validation", float("nan")),
+        ("width", "64"),
+        ("width", True),
+        ("epochs", "3"),
+        ("epochs", 0),
+        ("lr", -1.0),
+        ("members", 1.5),
+        ("time_limit", "soon"),
+        ("modalities", [Table(["number"])]),
+        ("modalities", Table(["number"])),
+        ("modalities", {"labs": Table}),
+        ("modalities", {}),
+        ("fusion", "late"),
+        ("fusion", Late),
+        ("balancer", "equal"),
+        ("tasks", [Binary("label")]),
+        ("files", 3),
+        ("files", "no such folder"),
+    ],
+)
+def test_a_wrong_option_is_named_as_it_was_given(option, value) -> None:
+    frame, label = mixed()
+    model = MultimodalEstimator(**ONCE | {option: value})
+    with pytest.raises(UsageProblem) as caught:
+        model.fit(frame, pd.DataFrame({"label": label}))
+    assert caught.value.code == "bad-setting"
+    assert caught.value.where == f"MultimodalEstimator({option}=...)"
+    assert caught.value.found == repr(value)
+
+
+def test_wrong_options_are_told_together_and_numbers_of_numpy_are_right() -> None:
+    frame, label = mixed()
+    with pytest.raises(UsageProblem) as caught:
+        MultimodalClassifier(width=0, validation=1.5).fit(frame, label)
+    assert len(caught.value.also) == 1
+    options = {"epochs": np.int64(1), "members": np.int32(1), "width": np.int64(8), "lr": np.float32(0.01)}
+    assert MultimodalClassifier(**options, validation=np.float64(0.2)).fit(frame, label).predict(frame).shape == (80,)

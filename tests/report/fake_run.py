@@ -16,6 +16,8 @@ HOSTILE = '<script>alert("x")</script>'
 DEPARTMENTS = ["Bottoms", "Dresses", "Jackets & <b>coats</b>", "Tops", "Trend"]
 GRADES = ["1", "2", "3", "4", "5"]
 MODALITIES = ["review", "picture", "customer"]
+SHARES = {"train": 9, "validation": 1, "test": 1}
+SIZES = {"median": 7.5, "largest": 300}
 SPEC = f"""version: 1
 data:
   table: reviews.parquet
@@ -57,7 +59,7 @@ def write_fake_run(folder: Path, rows: int = 600, seed: int = 0) -> Path:
         "rows": counts,
         "tasks": tasks,
         "missing": _missing(counts),
-        "groups": {part: {"count": 120, "smallest": 1, "median": 7.5, "largest": 300} for part in counts},
+        "groups": {part: {"count": 10 * share, "smallest": 1} | SIZES for part, share in SHARES.items()},
     }
     (folder / "metrics.json").write_text(json.dumps(metrics))
     _table(made, rows, counts).to_parquet(folder / "predictions.parquet")

@@ -28,10 +28,12 @@ document.getElementById("page").onload = function () {
     .filter(node => node.textContent.trim() && node.checkVisibility()).map(node => {
       const style = view.getComputedStyle(node), of = node.tagName === "text" ? style.fill : style.color;
       const own = light(rgb(of)); return (Math.max(own, paper) + .05) / (Math.min(own, paper) + .05); });
+  const cells = [...page.querySelectorAll("table")].filter(table => /^Metrics/.test(table.caption.textContent))
+    .flatMap(table => [...table.querySelectorAll("tbody th")].map(cell => cell.getBoundingClientRect().width));
   const answers = [...page.querySelectorAll(".answer")].map(node => node.getBoundingClientRect().bottom);
   document.getElementById("out").textContent = JSON.stringify({
     overflow: page.documentElement.scrollWidth - view.innerWidth, contrast: Math.min(...contrasts),
-    scripts: page.scripts.length, bottom: Math.max(...answers), texts: contrasts.length,
+    narrowest: Math.min(...cells), scripts: page.scripts.length, bottom: Math.max(...answers), texts: contrasts.length,
     styled: view.getComputedStyle(page.querySelector(".answers")).display,
     fetched: view.performance.getEntriesByType("resource").filter(entry => !entry.name.startsWith("data:")).length });
 };</script>"""
@@ -61,6 +63,12 @@ def test_it_fits_and_can_be_read(run: Path, tmp_path: Path, width: int, theme: i
     assert found["texts"] > 300
     assert found["scripts"] == found["fetched"] == 0
     assert found["styled"] == "grid"
+
+
+def test_metric_names_can_be_read_on_a_phone(run: Path, tmp_path: Path) -> None:
+    found = probed(run, tmp_path, 390)
+    assert found["narrowest"] > 80
+    assert found["overflow"] <= 0
 
 
 def test_the_answers_fit_the_first_screen_of_a_desk(run: Path, tmp_path: Path) -> None:

@@ -49,6 +49,34 @@ def test_the_kept_epoch_is_marked(facts: Facts) -> None:
     assert "kept: epoch 8" in str(charts.learning_curve("price", epochs, "x"))
 
 
+def described(task: TaskFacts) -> str:
+    found = re.search(r"Mean distance from the diagonal: ([^<]+)\.<", str(charts.reliability(task, "x")))
+    assert found is not None
+    return found[1]
+
+
+def test_the_distance_that_is_told_is_the_one_that_is_drawn() -> None:
+    chances = np.repeat([0.1, 0.9], 50)
+    truth = np.array((["no"] * 40 + ["yes"] * 10) * 2, dtype=object)
+    entry = {"classes": ["no", "yes"], "headline": "auroc", "metrics": {"ece": 0.001}}
+    both = np.stack([1 - chances, chances], 1)
+    task = TaskFacts("ill", "classes", entry, np.arange(100), truth, truth, both, [""] * 100)
+    assert described(task) == number(0.5 * abs(0.1 - 0.2) + 0.5 * abs(0.9 - 0.2))
+
+
+def test_ordered_answers_are_as_sure_as_the_grade_that_was_given() -> None:
+    chances = np.tile([0.45, 0.15, 0.4], (10, 1))
+    said = np.array(["2"] * 10, dtype=object)
+    entry = {"classes": ["1", "2", "3"], "headline": "qwk", "metrics": {"ece": 0.3}}
+    task = TaskFacts("grade", "ordered", entry, np.arange(10), said, said, chances, [""] * 10)
+    assert described(task) == "0.850"
+
+
+def test_numbers_are_compared_with_the_mean(facts: Facts) -> None:
+    assert ">mean<" in str(charts.compared(facts.tasks[3], "x"))
+    assert ">commonest answer<" in str(charts.compared(facts.tasks[0], "x"))
+
+
 def several_labels() -> TaskFacts:
     """Three labels for four rows: one is found, one missed, one claimed without reason."""
     truth = np.array(["red", "red;round", "", "round"], dtype=object)

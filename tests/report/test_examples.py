@@ -1,13 +1,15 @@
 """Thumbnails are small and shown as the model sees them; what cannot be shown is left out."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from polymodal.data.files import Limits
-from polymodal.report.examples import thumbnail
+from polymodal.report.examples import _cell, _certainty, thumbnail
+from polymodal.report.facts import TaskFacts
 
 
 def opened(content: bytes | None) -> Image.Image:
@@ -41,3 +43,24 @@ def test_arrays_of_any_range_are_stretched(channels: int) -> None:
 def test_what_is_no_picture_is_left_out() -> None:
     assert thumbnail(b"not a picture", Limits()) is None
     assert thumbnail(png(Image.new("RGB", (90, 90))), Limits(pixels=100)) is None
+
+
+def test_the_model_is_as_sure_as_of_the_answer_it_gave() -> None:
+    chances, said = np.array([[0.45, 0.1, 0.45]]), np.array(["2"], dtype=object)
+    task = TaskFacts("grade", "ordered", {"classes": ["1", "2", "3"]}, np.arange(1), said, said, chances, ["a"])
+    sure = _certainty(task)
+    assert sure is not None
+    assert sure.tolist() == [0.1]
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("32.79055033019159", "32.79"), (32.79055033019159, "32.79"), ("-0.000", "0.000"), (-0.0, "0"), (7.0, "7"),
+        ("12345.678", "12346"), (12345678.0, "12345678"), ("123456789", "123456789"), ("007.123456", "007.123456"),
+        ("00123", "00123"), ("1.50", "1.50"), ("2024.01.02", "2024.01.02"), ("0.000123456", "0.0001235"),
+        (" soft ", "soft"), (3, "3"), (float("inf"), "inf"),
+    ],
+)  # fmt: skip
+def test_numbers_are_cut_to_what_one_reads(cell: Any, words: str) -> None:
+    assert _cell(cell) == words

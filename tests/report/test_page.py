@@ -120,6 +120,11 @@ def test_every_part_is_there(read: Reader, wanted: str) -> None:
     assert wanted in "".join(read.text)
 
 
+def test_the_trivial_answer_to_a_number_is_headed_mean(page: str) -> None:
+    heads = re.findall(r'<th scope="col" class="n">(Commonest answer|Mean)</th>', page)
+    assert heads == ["Commonest answer"] * 3 + ["Mean"]
+
+
 def test_it_stays_small(run: Path) -> None:
     assert (run / "report.html").stat().st_size <= 5 * 2**20
 
@@ -135,6 +140,50 @@ def test_too_many_pictures_are_left_out(run: Path, tmp_path: Path) -> None:
 
 def test_the_same_run_gives_the_same_bytes(run: Path, page: str) -> None:
     assert build_report(run, fake_examples()).read_text() == page
+
+
+def told(run: Path, folder: Path, findings: list[dict[str, object]] | None) -> str:
+    """The words of the page of the same run with other findings."""
+    shutil.copytree(run, folder / "run")
+    kept = folder / "run" / "findings.json"
+    kept.unlink() if findings is None else kept.write_text(json.dumps(findings))
+    reader = Reader()
+    reader.feed(build_report(folder / "run", ()).read_text(encoding="utf-8"))
+    return " ".join("".join(reader.text).split())
+
+
+def test_an_accepted_leak_runs_through_the_page(run: Path, tmp_path: Path) -> None:
+    leak: dict[str, object] = {
+        "code": "group-on-both-sides", "severity": "error", "where": 'group column "item"', "accepted": True,
+        "message": "4 groups stand in training and in test (31 rows of test)", "remedy": "keep them on one side",
+    }  # fmt: skip
+    words = told(run, tmp_path, [leak])
+    assert "Not as it stands: group-on-both-sides was accepted on purpose." in words
+    assert "4 groups stand in training and in test (31 rows of test) (accepted on purpose)." in words
+    assert "Accepted on purpose (group-on-both-sides)." in words
+    for praise in ("found none", "No item", "never on both sides", "took no part"):
+        assert praise not in words
+
+
+def test_a_run_without_findings_is_not_praised(run: Path, tmp_path: Path) -> None:
+    assert "The checks for leaks found none" in told(run, tmp_path / "clean", [])
+    words = told(run, tmp_path / "lost", None)
+    assert "The checks for leaks found none" not in words
+    assert "It is not known whether the checks for leaks found anything" in words
+    assert "What the checks found is not known" in words
+
+
+def test_a_group_named_in_the_spec_is_not_enough(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text())
+    names = {f"item {at}": 550 for at in range(6)}
+    metrics["missing"] |= {"groups": {}, "group_rows": names}
+    metrics["groups"] = {part: sizes | {"count": 6} for part, sizes in metrics["groups"].items()}
+    metrics["rows"] = {"train": 2700, "validation": 300, "test": 300}
+    (tmp_path / "run" / "metrics.json").write_text(json.dumps(metrics))
+    words = told(tmp_path / "run", tmp_path / "copy", [])
+    assert "Rows of one item are both in the test and in what was learned from." in words
+    assert "No item" not in words
 
 
 def test_bare_metrics_make_a_page(run: Path, tmp_path: Path) -> None:

@@ -70,6 +70,11 @@ def test_what_was_not_tested_is_said_to_be_untested() -> None:
     assert "undefined on 3 test rows" in better(undefined).reasons[0]
 
 
+def test_judged_once_is_said_of_this_run_only() -> None:
+    (reason,) = (reason for reason in trusted(facts(task())).reasons if "judged once" in reason)
+    assert reason.startswith("In this run it was judged once, on 1\u202f000 test rows")
+
+
 def test_figures_stand_in_the_reasons() -> None:
     (reason,) = better(facts(task())).reasons
     assert "0.900" in reason
@@ -100,6 +105,66 @@ def test_an_accepted_leak_is_never_trusted() -> None:
     answer = trusted(facts(task(), findings=[finding]))
     assert answer.mood == "bad"
     assert "group-on-both-sides" in answer.sentence
+
+
+def test_an_accepted_leak_is_named_and_nothing_it_denies_is_said() -> None:
+    told = {"code": "same-row-on-both-sides", "severity": "error", "where": "all inputs", "message": "2 rows"}
+    answer = trusted(facts(task(), findings=[told | {"accepted": True}]))
+    assert answer.sentence == "Not as it stands: same-row-on-both-sides was accepted on purpose."
+    both = [told | {"code": code} for code in ("one-class", "id-among-inputs")]
+    assert "id-among-inputs and one-class were accepted" in trusted(facts(task(), findings=both)).sentence
+    assert answer.reasons[0] == "all inputs: 2 rows (accepted on purpose)."
+    assert not any("found none" in reason or "took no part" in reason for reason in answer.reasons)
+
+
+def test_an_accepted_warning_is_a_reservation() -> None:
+    told = {"code": "few", "severity": "warning", "where": "x", "message": "has 4 rows", "accepted": True}
+    answer = trusted(facts(task(), findings=[told]))
+    assert answer.sentence == "Yes, with one reservation."
+    assert answer.reasons[0] == "x: has 4 rows (accepted on purpose)."
+
+
+@pytest.mark.parametrize("missing", [{"checked": False}])
+def test_what_the_checks_found_may_not_be_known(missing: dict[str, Any]) -> None:
+    answer = trusted(facts(task(), **missing))
+    assert answer.mood == "unsure"
+    assert "not known whether" in answer.reasons[0]
+    assert not any("found none" in reason for reason in answer.reasons)
+
+
+def test_groups_that_were_counted_on_both_sides_are_said() -> None:
+    assert trusted(facts(task(), shared=2)).reasons[0].startswith("Rows of one site are both in the test and")
+    assert not any("No site" in reason for reason in trusted(facts(task(), shared=2)).reasons)
+    assert any("No site is in both" in reason for reason in trusted(facts(task(), shared=0)).reasons)
+
+
+@pytest.mark.parametrize(("many", "words"), [(1, "1 site"), (4, "4 sites")])
+def test_too_few_groups_are_the_reason_that_is_given(many: int, words: str) -> None:
+    sizes = {"rows": {"train": 800, "test": 117}, "groups": {"test": {"count": many}}}
+    lumped = facts(task(interval=None, n=117, intervals={}), metrics=sizes)
+    why = f"the test holds rows of {words} only, so chance cannot be judged"
+    assert better(lumped).sentence == f"Not known: {why}."
+    assert better(lumped).reasons == [f"ill: AUROC 0.900 on 117 test rows, {why}."]
+    assert trusted(lumped).mood == "unsure"
+    assert trusted(lumped).reasons[0] == f"T{why[1:]}."
+    assert next_steps(lumped).reasons[0].startswith("Test ill on rows of at least 5 sites")
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [({"metrics": {}}, "AUROC is undefined"), ({"n": 50}, "labelled test rows of ill are of fewer than 5 sites")],
+)
+def test_no_interval_is_always_a_doubt(entry: dict[str, Any], words: str) -> None:
+    answer = trusted(facts(task(interval=None, **{"intervals": {}} | entry)))
+    assert answer.mood == "unsure"
+    assert any(words in reason for reason in answer.reasons)
+    assert next_steps(facts(task(interval=None, **{"intervals": {}} | entry))).mood == "advice"
+
+
+@pytest.mark.parametrize(("metric", "wide"), [("r2", True), ("qwk", True), ("mae", False)])
+def test_how_wide_is_wide_goes_by_the_metric(metric: str, wide: bool) -> None:
+    told = task(headline=metric, metrics={metric: 0.5}, intervals={metric: [-1.5, 0.9]})
+    assert any("uncertain for ill" in reason for reason in trusted(facts(told)).reasons) is wide
 
 
 def test_few_rows_wide_intervals_and_bad_probabilities_are_doubts() -> None:

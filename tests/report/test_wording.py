@@ -2,7 +2,7 @@
 
 import pytest
 
-from polymodal.report.wording import count, counted, gain, heading, joined, label, number, percent, span
+from polymodal.report.wording import count, counted, floor, gain, heading, joined, label, mark, number, percent, span
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,15 @@ from polymodal.report.wording import count, counted, gain, heading, joined, labe
 )  # fmt: skip
 def test_numbers(value: float | None, words: str) -> None:
     assert number(value) == words
+
+
+def test_nought_has_no_minus() -> None:
+    assert (number(-0.0), mark(-0.0), gain(-0.0), gain(-1e-15)) == ("0.000", "0", "+0.000", "0.000")
+
+
+def test_the_trivial_answer_to_a_number_is_the_mean() -> None:
+    assert [floor("trivial", kind) for kind in ("numbers", "classes")] == ["mean", "commonest answer"]
+    assert floor("linear", "numbers") == "linear model"
 
 
 def test_differences_carry_their_sign() -> None:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from polymodal.report.drawing import Scale, Svg, ticks
 from polymodal.report.facts import TaskFacts
-from polymodal.report.wording import FLOORS, label, mark, number, span
+from polymodal.report.wording import floor, label, mark, number, span
 
 __all__ = ["compared", "confusion", "learning_curve", "modalities", "reliability", "residuals"]
 
@@ -25,10 +25,10 @@ Mark = tuple[str, float | None, Sequence[float] | None, str]
 def compared(task: TaskFacts, name: str) -> Markup:
     """Our headline metric with its interval above those of the plain models."""
     marks: list[Mark] = [("this model", task.metric(task.headline), task.interval(task.headline), "ours")]
-    for floor in ("linear", "boosting", "trivial"):
-        entry = task.entry.get("baselines", {}).get(floor)
+    for plain in ("linear", "boosting", "trivial"):
+        entry = task.entry.get("baselines", {}).get(plain)
         if entry is not None:
-            marks.append((FLOORS[floor], *_figures(entry, task.headline), "theirs"))
+            marks.append((floor(plain, task.kind), *_figures(entry, task.headline), "theirs"))
     return _dots(name, f"{task.name}: {label(task.headline)} beside plain models", marks)
 
 
@@ -121,25 +121,15 @@ def reliability(task: TaskFacts, name: str) -> Markup | None:
     """How often the model is right when it is so and so sure; on the diagonal, it means what it says."""
     if task.kind == "numbers" or task.probabilities is None or len(task.truth) == 0:
         return None
-    if task.kind == "labels":
-        sure, held = task.probabilities.ravel(), task.holds(task.truth).ravel()
-        across_words, up_words = "probability of a label", "how often the row has it"
-    elif len(task.classes) == 2:
-        sure, held = task.probabilities[:, 1], task.truth == task.classes[1]
-        across_words, up_words = f"probability of “{_short(task.classes[1])}”", "how often it is"
-    else:
-        sure = task.probabilities.max(1)
-        held = np.asarray(task.classes, object)[task.probabilities.argmax(1)] == task.truth
-        across_words, up_words = "probability of the answer", "how often it is right"
+    sure, held, across_words, up_words = _stated(task, task.probabilities)
     height, left, right, top, bottom = 240.0, 44.0, WIDTH - 20.0, 26.0, 176.0
     across, up = Scale(0, 1, left, right), Scale(0, 1, bottom, top)
-    gap = task.metric("ece")
-    drawing = Svg(
-        name, WIDTH, height, f"{task.name}: stated against observed", f"Mean distance from the diagonal: {number(gap)}."
-    )
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    gap = sum(abs(float((sure - held)[bins == at].sum())) for at in np.unique(bins)) / len(sure)
+    told = f"Mean distance from the diagonal: {number(gap)}."
+    drawing = Svg(name, WIDTH, height, f"{task.name}: stated against observed", told)
     _grid(drawing, up, left, right)
     drawing.line((across(0), up(0)), (across(1), up(1)), "guide")
-    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
     most, points = max(1, np.bincount(bins).max()), []
     for at in np.unique(bins):
         inside = bins == at
@@ -155,6 +145,18 @@ def reliability(task: TaskFacts, name: str) -> Markup | None:
     drawing.text(left, 12, up_words, "small muted")
     drawing.text(right, height - 4, f"{across_words}; bars: rows", "small muted", "end")
     return drawing.markup()
+
+
+def _stated(task: TaskFacts, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, str, str]:
+    """Stated probabilities, whether each came true, and what to call the two."""
+    if task.kind == "labels":
+        words = ("probability of a label", "how often the row has it")
+        return probabilities.ravel(), task.holds(task.truth).ravel(), *words
+    if len(task.classes) == 2:
+        words = (f"probability of “{_short(task.classes[1])}”", "how often it is")
+        return probabilities[:, 1], np.asarray(task.truth == task.classes[1], dtype=bool), *words
+    held = np.asarray(task.truth == task.prediction, dtype=bool)
+    return np.asarray(task.stated, dtype=float), held, "probability of the answer", "how often it is right"
 
 
 def residuals(task: TaskFacts, name: str) -> Markup | None:

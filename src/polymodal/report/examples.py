@@ -1,6 +1,7 @@
 """Rows to look at: some that the model got right and some that it got wrong, with their pictures and texts."""
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ from polymodal.run import Run
 __all__ = ["Example", "collect"]
 
 RIGHT, WRONG = 3, 6
+DIGITS = 4
+DECIMAL = re.compile(r"[+-]?(0|[1-9]\d*)\.\d+([eE][+-]?\d{1,3})?")
 TEXT, THUMBNAIL = 280, 112  # characters of a text, pixels of the longer side of a picture
 
 
@@ -72,18 +75,18 @@ def thumbnail(picture: Any, limits: Limits, side: int = THUMBNAIL) -> bytes | No
 
 def _judged(task: TaskFacts) -> tuple[np.ndarray, np.ndarray]:
     if task.kind != "numbers":
-        sure = np.ones(len(task.truth)) if task.probabilities is None else _certainty(task, task.probabilities)
-        return sure, task.truth != task.prediction
+        sure = _certainty(task)
+        return np.ones(len(task.truth)) if sure is None else sure, task.truth != task.prediction
     off = np.abs(task.truth - task.prediction)
     far = off > np.median(off)
     return np.where(far, off, -off), far
 
 
-def _certainty(task: TaskFacts, probabilities: np.ndarray) -> np.ndarray:
-    """(n,) the probability of the answer; of several labels at once, of the least certain one."""
-    if task.kind == "labels":
-        return np.asarray(np.maximum(probabilities, 1 - probabilities).min(1))
-    return np.asarray(probabilities.max(1))
+def _certainty(task: TaskFacts) -> np.ndarray | None:
+    """(n,) the probability of the answer that was given; of several labels at once, of the least certain one."""
+    if task.kind == "labels" and task.probabilities is not None:
+        return np.asarray(np.maximum(task.probabilities, 1 - task.probabilities).min(1))
+    return task.stated
 
 
 def _varied(task: TaskFacts, order: np.ndarray, most: int) -> list[int]:
@@ -100,10 +103,11 @@ def _varied(task: TaskFacts, order: np.ndarray, most: int) -> list[int]:
 def _example(run: Run, task: TaskFacts, at: int, wrong: bool) -> Example:
     numbers = task.kind == "numbers"
     truth, said = (number(float(part[at])) if numbers else str(part[at]) for part in (task.truth, task.prediction))
-    sure = None if task.probabilities is None else float(_certainty(task, task.probabilities[at : at + 1])[0])
+    sure = _certainty(task)
     row = int(task.rows[at])
     texts, pictures = _content(run, row)
-    return Example(task.name, row, task.identities[at], truth, said, sure, not wrong, texts, pictures)
+    certain = None if sure is None else float(sure[at])
+    return Example(task.name, row, task.identities[at], truth, said, certain, not wrong, texts, pictures)
 
 
 def _content(run: Run, row: int) -> tuple[dict[str, str], dict[str, bytes]]:
@@ -140,7 +144,19 @@ def _words(run: Run, names: Sequence[str], row: int) -> str:
 
 
 def _cell(cell: Any) -> str:
-    return f"{cell:.4g}" if isinstance(cell, float) else str(cell).strip()
+    """A cell as it is, but of a number with decimals four digits, or its whole part where that is longer."""
+    words = str(cell).strip()
+    if isinstance(cell, float) and cell.is_integer():
+        return f"{cell + 0.0:.0f}"  # which takes the minus off nought
+    if not DECIMAL.fullmatch(words):
+        return words
+    value = float(words)
+    if value == 0:
+        return words.lstrip("+-")
+    digits = len(re.sub(r"[eE].*|\D", "", words).lstrip("0"))
+    if digits <= DIGITS:
+        return words
+    return f"{value:.0f}" if abs(value) >= 10 ** (DIGITS - 1) else f"{value:.{DIGITS}g}"
 
 
 def _drawn(values: np.ndarray) -> Image.Image:

@@ -44,6 +44,14 @@ class TaskFacts:
         return np.array([[f";{label};" in f";{answer};" for label in self.classes] for answer in answers], dtype=bool)
 
     @property
+    def stated(self) -> np.ndarray | None:
+        """(n,) the probability of the answer that was given, which need not be the largest; None without classes."""
+        if self.probabilities is None or self.kind == "labels":
+            return None
+        given = self.prediction[:, None] == np.asarray(self.classes, dtype=object)
+        return np.asarray(np.where(given, self.probabilities, 0.0).sum(1))
+
+    @property
     def headline(self) -> str:
         """The metric that the task is judged by."""
         return str(self.entry["headline"])
@@ -64,7 +72,11 @@ class TaskFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that the report is made from."""
+    """Everything that the report is made from.
+
+    `checked` is False where nothing tells what the checks found. `shared` is how many groups have rows on both sides,
+    None where they were not counted.
+    """
 
     name: str
     metrics: Mapping[str, Any]
@@ -72,6 +84,8 @@ class Facts:
     events: Sequence[Mapping[str, Any]] = ()
     refusals: Sequence[Mapping[str, Any]] = ()
     findings: Sequence[Mapping[str, Any]] = ()
+    checked: bool = True
+    shared: int | None = None
     spec_text: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -105,16 +119,18 @@ def read_facts(run: Path) -> Facts:
         )
     predictions = _parquet(run / "predictions.parquet")
     spec_file = next((run / name for name in ("spec.resolved.yaml", "spec.yaml") if (run / name).exists()), None)
-    spec_text = spec_file.read_text(errors="replace") if spec_file else ""
+    spec_text = spec_file.read_text(encoding="utf-8", errors="replace") if spec_file else ""
+    spec, findings = _spec(spec_text), _findings(run / "findings.json")
     return Facts(
         name=str(metrics.get("run") or run.name),
         metrics=metrics,
         tasks=[_task(name, entry, predictions) for name, entry in metrics.get("tasks", {}).items()],
         events=_lines(run / "events.jsonl"),
         refusals=_lines(run / "errors.jsonl"),
-        findings=_json(run / "findings.json").get("findings", []),
+        findings=findings or [],
+        checked=findings is not None,
         spec_text=spec_text,
-        spec=_spec(spec_text),
+        spec=spec,
         environment=_json(run / "environment.json"),
     )
 
@@ -146,20 +162,37 @@ def _spec(text: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _findings(path: Path) -> list[dict[str, Any]] | None:
+    """What the checks found, what was accepted on purpose among it; None where the file is missing."""
+    if not path.exists():
+        return None
+    told = _parsed(path)
+    found = told.get("findings") if isinstance(told, dict) else told
+    if not isinstance(found, list) or not all(isinstance(finding, dict) for finding in found):
+        raise _damaged(path, "no list of findings")
+    return found
+
+
 def _json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
+    found = _parsed(path)
+    if not isinstance(found, dict):
+        raise _damaged(path, "no object")
+    return found
+
+
+def _parsed(path: Path) -> Any:
     try:
-        found = json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise _damaged(path, str(error)) from error
-    return found if isinstance(found, dict) else {"findings": found}
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     """One object a line; a last line that a crash cut off is left out."""
     found = []
-    for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
         try:
             found.append(json.loads(line))
         except ValueError:

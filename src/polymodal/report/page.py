@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from polymodal.core import PolymodalError
 from polymodal.report import charts, wording
 from polymodal.report.examples import Example, collect
 from polymodal.report.facts import Facts, TaskFacts, read_facts
+from polymodal.report.sides import apart, shared_groups
 from polymodal.report.verdict import better, next_steps, standing, trusted
 from polymodal.run import open_run
 
@@ -30,7 +32,7 @@ def build_report(run: Path, examples: Sequence[Example] | None = None) -> Path:
     metrics yet, DamagedError where one of its files is out of shape.
     """
     facts = read_facts(run)
-    shown, absent = (list(examples), "") if examples is not None else _own_examples(run, facts)
+    facts, shown, absent = (facts, list(examples), "") if examples is not None else _with_own_rows(run, facts)
     page = _render(facts, shown, absent)
     while len(page.encode()) > MOST_BYTES and any(example.pictures for example in shown):
         last = max(at for at, example in enumerate(shown) if example.pictures)
@@ -44,11 +46,13 @@ def build_report(run: Path, examples: Sequence[Example] | None = None) -> Path:
     return target
 
 
-def _own_examples(run: Path, facts: Facts) -> tuple[list[Example], str]:
+def _with_own_rows(run: Path, facts: Facts) -> tuple[Facts, list[Example], str]:
     try:
-        return collect(open_run(run), facts), ""
+        opened = open_run(run)
+        facts = replace(facts, shared=shared_groups(opened))
+        return facts, collect(opened, facts), ""
     except PolymodalError as problem:
-        return [], f"No rows can be shown, since the data or the model could not be read again: {problem.found}."
+        return facts, [], f"No rows can be shown, since the data or the model could not be read again: {problem.found}."
 
 
 def _render(facts: Facts, examples: Sequence[Example], absent: str) -> str:
@@ -83,9 +87,9 @@ def _render(facts: Facts, examples: Sequence[Example], absent: str) -> str:
         tasks=[_task(task, facts, at) for at, task in enumerate(facts.tasks)],
         examples=_by_task(examples),
         absent=absent,
+        apart=apart(facts),
         missing=facts.metrics.get("missing"),
         limit=MOST_LINES,
-        floors=wording.FLOORS,
         explained=_glossary(facts),
     )
 
@@ -100,7 +104,9 @@ def _task(task: TaskFacts, facts: Facts, at: int) -> dict[str, Any]:
         "anchor": f"task-{at}",
         "standing": standing(task),
         "metrics": [name for name in order if name in task.entry.get("metrics", {})],
-        "floors": {name: floors[name] for name in ("linear", "boosting", "trivial") if name in floors},
+        "floors": {
+            wording.floor(name, task.kind): floors[name] for name in ("linear", "boosting", "trivial") if name in floors
+        },
         "compared": charts.compared(task, f"compared-{at}"),
         "modalities": charts.modalities(task, f"modalities-{at}") if task.entry.get("alone") else None,
         "curve": charts.learning_curve(task.name, epochs, f"curve-{at}"),

@@ -5,17 +5,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from polymodal.report.facts import Facts, TaskFacts
+from polymodal.report.sides import STRADDLING, apart
 from polymodal.report.wording import FLOORS, counted, gain, heading, joined, label, number, percent, span
+from polymodal.tasks.intervals import FEWEST_GROUPS, FEWEST_ROWS
 
 __all__ = ["Answer", "Standing", "better", "next_steps", "standing", "trusted"]
 
 Standing = Literal["better", "even", "worse", "unknown"]
 
 FEW_ROWS = 100  # labelled test rows under which an interval says more than the figure
-WIDE = 0.10  # width of an interval, as a share of the scale of metrics that end at 1
+WIDE = 0.10  # width of an interval of a metric that ends at 1
+SHARES = frozenset(
+    {
+        "accuracy", "balanced_accuracy", "macro_f1", "f1", "auroc", "auprc", "brier", "ece", "r2", "pearson",
+        "spearman", "qwk", "c_index", "exact_match",
+    }
+)  # fmt: skip
 MISCALIBRATED = 0.05
 FEW_OF_A_CLASS = 10
 _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
@@ -44,7 +50,7 @@ def better(facts: Facts) -> Answer:
     groups: dict[Standing, list[str]] = {"better": [], "even": [], "worse": [], "unknown": []}
     for task in facts.tasks:
         groups[standing(task)].append(task.name)
-    reasons = [_compared(task) for task in facts.tasks]
+    reasons = [_compared(facts, task) for task in facts.tasks]
     judged = len(facts.tasks) - len(groups["unknown"])
     if judged == 0:
         return Answer("unsure", f"Not known: {_why_unknown(facts)}.", reasons)
@@ -65,7 +71,9 @@ def trusted(facts: Facts) -> Answer:
     grave = [finding for finding in facts.findings if finding.get("severity") == "error"]
     if grave:
         codes = joined(sorted({str(finding["code"]) for finding in grave}))
-        sentence = f"Not as it stands: {codes} was accepted on purpose."
+        on_purpose = all(finding.get("accepted", True) for finding in grave)
+        verb = "was" if len({str(finding["code"]) for finding in grave}) == 1 else "were"
+        sentence = f"Not as it stands: {codes} {verb} {'accepted on purpose' if on_purpose else 'found'}."
         return Answer("bad", sentence, [*doubts, *grounds])
     if not any(task.entry["n"] for task in facts.tasks):
         return Answer("unsure", f"Not known: {_why_unknown(facts)}.", [*doubts, *grounds])
@@ -100,17 +108,41 @@ def next_steps(facts: Facts, most: int = 4) -> Answer:
 def _why_unknown(facts: Facts) -> str:
     if not any(task.entry["n"] for task in facts.tasks):
         return "nothing was tested" if not facts.counts.get("test") else "no test row has a label"
-    if any(task.entry.get("baselines") for task in facts.tasks):
-        return "too few test rows to tell"
+    compared = [task for task in facts.tasks if task.entry["n"] and task.entry.get("baselines")]
+    if compared:
+        few = all(task.entry["n"] < FEWEST_ROWS for task in compared)
+        otherwise = "too few test rows to tell" if few else "no difference from a plain model could be computed"
+        return next((why for task in compared if (why := _unjudged(facts, task))), otherwise)
     return "no plain model was fitted beside it"
 
 
-def _compared(task: TaskFacts) -> str:
+def _unjudged(facts: Facts, task: TaskFacts) -> str | None:
+    """Why chance cannot be judged on more rows than too few; None where it can, or where rows are too few."""
+    if task.entry["n"] < FEWEST_ROWS or task.interval(task.headline):
+        return None
+    if task.metric(task.headline) is None:
+        return f"{label(task.headline)} is undefined on the test rows of {task.name}"
+    if facts.group is None or not _lumped(facts, task):
+        return f"{label(task.headline)} of {task.name} has no interval, so chance cannot be judged"
+    many = ((facts.metrics.get("groups") or {}).get("test") or {}).get("count", FEWEST_GROUPS)
+    if many < FEWEST_GROUPS:
+        return f"the test holds rows of {counted(many, facts.group)} only, so chance cannot be judged"
+    few = f"fewer than {counted(FEWEST_GROUPS, facts.group)}"
+    return f"the labelled test rows of {task.name} are of {few}, so chance cannot be judged"
+
+
+def _lumped(facts: Facts, task: TaskFacts) -> bool:
+    """Whether there are rows enough, but of too few groups to draw any."""
+    figures = task.entry.get("metrics") and not task.entry.get("intervals")
+    return bool(facts.group and figures and task.entry["n"] >= FEWEST_ROWS)
+
+
+def _compared(facts: Facts, task: TaskFacts) -> str:
     versus, value = task.entry.get("versus_plain"), task.metric(task.headline)
     if not task.entry["n"]:
         return f"{task.name}: not tested, for no test row has a label."
     if not versus:
-        why = "too few rows to compare with plain models" if task.entry.get("baselines") else "no plain model beside it"
+        why = _uncompared(facts, task)
         if value is None:
             return f"{task.name}: {label(task.headline)} is undefined on {counted(task.entry['n'], 'test row')}."
         return f"{task.name}: {label(task.headline)} {number(value)} on {counted(task.entry['n'], 'test row')}, {why}."
@@ -123,44 +155,84 @@ def _compared(task: TaskFacts) -> str:
     )
 
 
+def _uncompared(facts: Facts, task: TaskFacts) -> str:
+    if not task.entry.get("baselines"):
+        return "no plain model beside it"
+    if task.entry["n"] < FEWEST_ROWS:
+        return "too few rows to compare with plain models"
+    return _unjudged(facts, task) or "no difference from a plain model could be computed"
+
+
 def _grounds(facts: Facts) -> Iterator[str]:
-    if facts.group:
+    if apart(facts):
         yield f"No {facts.group} is in both training and test, so it was tested on what it had not seen."
     counts = facts.counts
-    if counts.get("test"):
-        yield f"Judged once, on {counted(counts['test'], 'test row')} that took no part in training or choosing."
-    if not facts.findings:
+    if counts.get("test") and not any(finding.get("severity") == "error" for finding in facts.findings):
+        tested = counted(counts["test"], "test row")
+        yield f"In this run it was judged once, on {tested} that took no part in training or choosing."
+    if facts.checked and not facts.findings:
         yield "The checks for leaks found none."
 
 
 def _doubts(facts: Facts) -> Iterator[str]:
-    warnings = [finding for finding in facts.findings if finding.get("severity") != "error"]
-    for finding in warnings[:2]:
-        yield f"{finding.get('where', 'the table')}: {finding.get('message', finding.get('code'))}."
-    if len(warnings) > 2:
-        yield f"{counted(len(warnings) - 2, 'more finding')} further down."
-    untested = [task.name for task in facts.tasks if not task.entry["n"]]
-    if untested:
-        yield f"Not tested at all: {joined(untested)}. Hold rows out (data.split.test), or evaluate on another table."
-    few = [f"{task.name} ({task.entry['n']})" for task in facts.tasks if 0 < task.entry["n"] < FEW_ROWS]
-    if few:
-        yield f"Few labelled test rows: {joined(few)}."
-    wide = [f"{task.name} ({span(task.interval(task.headline))})" for task in facts.tasks if _width(task) > WIDE]
-    if wide:
-        yield f"The headline figure is uncertain for {joined(wide)}."
-    off = [f"{task.name} (by {number(task.metric('ece'))})" for task in facts.tasks if _miscalibrated(task)]
-    if off:
-        yield f"Stated probabilities are off for {joined(off)}."
-    if not facts.group and not facts.spec.get("data", {}).get("split", {}).get("column"):
-        yield "Rows were split one by one: where rows of one person or site resemble each other, figures are too good."
+    yield from _findings(facts)
+    yield from _sides(facts)
+    yield from _figures(facts)
     refused = len({refusal.get("row") for refusal in facts.refusals})
     total = sum(facts.counts.values())
     if refused > 0.01 * max(total, 1):
         yield f"{counted(refused, 'row')} of {total} had something that could not be read."
 
 
+def _findings(facts: Facts) -> Iterator[str]:
+    if not facts.checked:
+        yield "It is not known whether the checks for leaks found anything: findings.json is missing."
+    grave = [finding for finding in facts.findings if finding.get("severity") == "error"]
+    warnings = [finding for finding in facts.findings if finding.get("severity") != "error"]
+    for finding in (*grave, *warnings[:2]):
+        accepted = " (accepted on purpose)" if finding.get("accepted") else ""
+        yield f"{finding.get('where', 'the table')}: {finding.get('message', finding.get('code'))}{accepted}."
+    if len(warnings) > 2:
+        yield f"{counted(len(warnings) - 2, 'more finding')} further down."
+
+
+def _sides(facts: Facts) -> Iterator[str]:
+    if facts.group:
+        listed = any(finding.get("code") == STRADDLING for finding in facts.findings)
+        if apart(facts) is None:
+            yield f"It is not known whether a {facts.group} has rows both in the test and in what was learned from."
+        elif not apart(facts) and not listed:
+            yield f"Rows of one {facts.group} are both in the test and in what was learned from."
+    elif not facts.spec.get("data", {}).get("split", {}).get("column"):
+        yield "Rows were split one by one: where rows of one person or site resemble each other, figures are too good."
+
+
+def _figures(facts: Facts) -> Iterator[str]:
+    untested = [task.name for task in facts.tasks if not task.entry["n"]]
+    if untested:
+        yield f"Not tested at all: {joined(untested)}. Hold rows out (data.split.test), or evaluate on another table."
+    few = [f"{task.name} ({task.entry['n']})" for task in facts.tasks if 0 < task.entry["n"] < FEW_ROWS]
+    if few:
+        yield f"Few labelled test rows: {joined(few)}."
+    for why in dict.fromkeys(_unjudged(facts, task) for task in facts.tasks):
+        if why:
+            yield f"{heading(why)}."
+    wide = [f"{task.name} ({span(task.interval(task.headline))})" for task in facts.tasks if _width(task) > WIDE]
+    if wide:
+        yield f"The headline figure is uncertain for {joined(wide)}."
+    off = [f"{task.name} (by {number(task.metric('ece'))})" for task in facts.tasks if _miscalibrated(task)]
+    if off:
+        yield f"Stated probabilities are off for {joined(off)}."
+
+
 def _test_first(facts: Facts) -> Iterator[str]:
-    few = [task.name for task in facts.tasks if standing(task) == "unknown" and task.entry["n"] < FEW_ROWS]
+    lumped = [task.name for task in facts.tasks if _lumped(facts, task)]
+    if lumped:
+        least = counted(FEWEST_GROUPS, facts.group or "group")
+        yield f"Test {joined(lumped)} on rows of at least {least}: as it is, chance cannot be judged."
+    others = [task for task in facts.tasks if task.name not in lumped]
+    few = [task.name for task in others if standing(task) == "unknown" and task.entry["n"] < FEW_ROWS]
+    few += [task.name for task in others if task.name not in few and _unjudged(facts, task)]
     if few:
         yield f"Test {joined(few)} on more rows before anything else: as it is, nothing can be said."
 
@@ -235,7 +307,7 @@ def _mend_rows(facts: Facts) -> Iterator[str]:
 
 def _width(task: TaskFacts) -> float:
     bounds = task.interval(task.headline)
-    return 0.0 if bounds is None or max(np.abs(bounds)) > 1 else float(bounds[1] - bounds[0])
+    return float(bounds[1] - bounds[0]) if bounds and task.headline in SHARES else 0.0
 
 
 def _miscalibrated(task: TaskFacts) -> bool:

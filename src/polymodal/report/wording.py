@@ -8,6 +8,7 @@ __all__ = [
     "FLOORS",
     "count",
     "counted",
+    "floor",
     "gain",
     "heading",
     "joined",
@@ -42,6 +43,11 @@ EXPLAINED = {
 FLOORS = {"trivial": "commonest answer", "linear": "linear model", "boosting": "boosted trees"}
 
 
+def floor(name: str, kind: str) -> str:
+    """A plain model's name; the trivial one says the mean where numbers are asked for."""
+    return "mean" if name == "trivial" and kind == "numbers" else FLOORS.get(name, name)
+
+
 def label(metric: str) -> str:
     """A metric's name inside a sentence."""
     return EXPLAINED[metric][0] if metric in EXPLAINED else metric.replace("_", " ")
@@ -66,7 +72,7 @@ def number(value: float | None) -> str:
 
 def mark(value: float) -> str:
     """A round number on an axis."""
-    return f"{value:g}".replace("-", "−")
+    return f"{value or 0:g}".replace("-", "−")
 
 
 def gain(value: float) -> str:

@@ -9,7 +9,7 @@ from polymodal.core import UsageProblem
 from polymodal.core.seeding import numpy_generator
 from polymodal.tasks.metrics import Answers, measure
 
-__all__ = ["Bootstrap", "Difference", "bootstrap", "intervals", "resampled"]
+__all__ = ["FEWEST_GROUPS", "FEWEST_ROWS", "Bootstrap", "Difference", "bootstrap", "intervals", "resampled"]
 
 CHUNK = 250_000
 """Weights held at a time: small enough to stay in the processor's cache, which is what makes 1,000 draws cheap."""
