@@ -64,8 +64,7 @@ def test_a_channel_may_be_missing() -> None:
 
 
 def test_a_bad_row_is_refused_and_the_others_stay() -> None:
-    table = table_of(x=[[1.0, 2], "no numbers", [3, 4], [[1, 2]], [np.nan]], y=[[1], [1], [1, 2], [1], None])
-    table = table_of(x=list(table.frame["x"]))
+    table = table_of(x=[[1.0, 2], "no numbers", [3, 4], [[1, 2]], [np.nan]])
     column = fitted(SeriesColumn(["x"]), table)
     _, index, reasons = collated(column, table)
     assert index == [0, -1, 1, -1, -1]
