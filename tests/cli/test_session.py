@@ -55,11 +55,16 @@ def test_a_seed_comes_after_what_is_set() -> None:
 
 
 def test_a_reader_who_has_read_enough_is_no_failure() -> None:
+    tried = []
+
     class Closed(io.StringIO):
         def write(self, text: str) -> int:
+            tried.append(text)
             raise BrokenPipeError
 
-    Session(out=Closed(), err=io.StringIO()).result({}, "anything")
+    err = io.StringIO()
+    Session(out=Closed(), err=err).result({}, "anything")
+    assert (tried, err.getvalue()) == (["anything"], "")
 
 
 def test_a_verb_has_its_own_options_and_the_shared_ones() -> None:

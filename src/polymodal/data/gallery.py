@@ -1,21 +1,26 @@
 """Pictures in the cells of a column: by name below the data folder, or held by the table itself."""
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+import torch
 from PIL import Image
+from torch import Tensor
 
-from polymodal.core import DataError
+from polymodal.core import DataError, Refusal
 from polymodal.data.base import Cells, DataTable, Rows
 from polymodal.data.canvas import Painted
 from polymodal.data.cells import absent, dense
 from polymodal.data.files import Folder, Limits
 from polymodal.data.pictures import Picture, unusable
 
-__all__ = ["Gallery", "Shelf", "filled", "hang", "known_by"]
+__all__ = ["Gallery", "Shelf", "asked", "each_once", "filled", "hang", "known_by"]
+
+T = TypeVar("T")
 
 
 class Shelf:
@@ -44,10 +49,7 @@ class Gallery(Cells):
 
     def ask(self, rows: Rows) -> list[tuple[Hashable | None, object]]:
         """For each row what its picture is known by (the same for the same name, None where absent), and its cell."""
-        values = self.series.iloc[rows].tolist()
-        return [
-            (known_by(value) if there else None, value) for value, there in zip(values, self.present[rows], strict=True)
-        ]
+        return asked(self.series, self.present, rows)
 
     def picture(self, value: object, limits: Limits) -> Picture:
         """The content behind a cell. Raises DataError where it cannot be had."""
@@ -78,6 +80,34 @@ class Gallery(Cells):
             return ""
         content = value if isinstance(value, bytes) else np.ascontiguousarray(value).tobytes()
         return hashlib.sha256(content).hexdigest()
+
+
+def asked(series: pd.Series, present: np.ndarray, rows: Rows) -> list[tuple[Hashable | None, object]]:
+    """For each row what its content is known by (None where absent), and its cell."""
+    values = series.iloc[rows].tolist()
+    return [(known_by(value) if there else None, value) for value, there in zip(values, present[rows], strict=True)]
+
+
+def each_once(
+    questions: Sequence[tuple[Hashable | None, object]], rows: Rows, column: str, make: Callable[[Hashable, object], T]
+) -> tuple[list[T], Tensor, list[Refusal]]:
+    """What `make` gives for each distinct content, which row holds which (rows,), and the rows that were refused."""
+    made: dict[Hashable, T] = {}
+    reasons: dict[Hashable, str] = {}
+    for key, value in dict(questions).items():
+        try:
+            if key is not None:
+                made[key] = make(key, value)
+        except DataError as error:
+            reasons[key] = error.found
+    places = {key: place for place, key in enumerate(made)}
+    index = torch.tensor([places.get(key, -1) for key, _ in questions], dtype=torch.int64)
+    refusals = [
+        Refusal(int(row), column, reasons[key], key if isinstance(key, str) else "")
+        for row, (key, _) in zip(rows, questions, strict=True)
+        if key in reasons
+    ]
+    return list(made.values()), index, refusals
 
 
 def hang(table: DataTable, column: str, cache_bytes: int) -> Gallery:

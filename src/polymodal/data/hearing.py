@@ -14,9 +14,9 @@ from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import dense
 from polymodal.data.files import Folder, Limits
-from polymodal.data.gallery import filled, known_by
+from polymodal.data.gallery import asked, each_once, filled
 from polymodal.data.plain import Plain, plain_numbers
-from polymodal.data.series import FARTHEST, SeriesScale, scaled
+from polymodal.data.series import FARTHEST, SeriesScale, scaled, side_by_side
 from polymodal.data.sounds import Hearing, Wave, decode, log_mel, rate_of
 
 __all__ = ["AudioColumn", "SoundCells"]
@@ -39,10 +39,7 @@ class SoundCells(Cells):
 
     def ask(self, rows: Rows) -> list[tuple[Hashable | None, object]]:
         """For each row what its sound is known by (None where absent), and its cell."""
-        values = self.series.iloc[rows].tolist()
-        return [
-            (known_by(value) if there else None, value) for value, there in zip(values, self.present[rows], strict=True)
-        ]
+        return asked(self.series, self.present, rows)
 
 
 class AudioColumn(Column[SoundCells]):
@@ -92,27 +89,10 @@ class AudioColumn(Column[SoundCells]):
 
     def collate(self, cells: SoundCells, rows: Rows) -> tuple[Values, list[Refusal]]:
         """The distinct sounds of these rows, filled up with NaN to the longest of them."""
-        asked = cells.ask(rows)
-        made: dict[Hashable, np.ndarray] = {}
-        reasons: dict[Hashable, str] = {}
-        for key, value in dict(asked).items():
-            try:
-                if key is not None:
-                    made[key] = self._heard(cells, key, value)
-            except DataError as error:
-                reasons[key] = error.found
-        places = {key: place for place, key in enumerate(made)}
-        index = torch.tensor([places.get(key, -1) for key, _ in asked], dtype=torch.int64)
-        frames = max((len(clip) for clip in made.values()), default=1)
-        joined = np.full((len(made), frames, self.hearing.bands), np.nan, dtype=np.float32)
-        for place, clip in enumerate(made.values()):
-            joined[place, : len(clip)] = clip
-        refusals = [
-            Refusal(int(row), self.name, reasons[key], key if isinstance(key, str) else "")
-            for row, (key, _) in zip(rows, asked, strict=True)
-            if key in reasons
-        ]
-        return Values({"sound": torch.from_numpy(joined)}, index), refusals
+        made, index, refusals = each_once(
+            cells.ask(rows), rows, self.name, lambda key, value: self._heard(cells, key, value)
+        )
+        return Values({"sound": torch.from_numpy(side_by_side(made, self.hearing.bands))}, index), refusals
 
     def state(self) -> dict[str, Any]:
         """What was learned."""

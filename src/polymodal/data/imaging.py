@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polymodal.core import DataError, Refusal, Values
+from polymodal.core import Refusal, Values
 from polymodal.data.base import Column, DataTable, Rows
 from polymodal.data.calibration import Calibration, Wishes, calibrate
 from polymodal.data.canvas import Painted, paint
-from polymodal.data.gallery import Gallery, hang
+from polymodal.data.gallery import Gallery, each_once, hang
 from polymodal.data.plain import Plain, plain_pixels
 
 __all__ = ["ImageColumn"]
@@ -51,23 +51,10 @@ class ImageColumn(Column[Gallery]):
 
     def collate(self, cells: Gallery, rows: Rows) -> tuple[Values, list[Refusal]]:
         """The distinct pictures of these rows, each decoded once."""
-        asked = cells.ask(rows)
-        painted: dict[Hashable, Painted] = {}
-        reasons: dict[Hashable, str] = {}
-        for key, value in dict(asked).items():
-            try:
-                if key is not None:
-                    painted[key] = self._painted(key, value, cells)
-            except DataError as error:
-                reasons[key] = error.found
-        places = {key: place for place, key in enumerate(painted)}
-        index = torch.tensor([places.get(key, -1) for key, _ in asked], dtype=torch.int64)
-        refusals = [
-            Refusal(int(row), self.name, reasons[key], key if isinstance(key, str) else "")
-            for row, (key, _) in zip(rows, asked, strict=True)
-            if key in reasons
-        ]
-        return Values(self._parts(list(painted.values())), index), refusals
+        painted, index, refusals = each_once(
+            cells.ask(rows), rows, self.name, lambda key, value: self._painted(key, value, cells)
+        )
+        return Values(self._parts(painted), index), refusals
 
     def state(self) -> dict[str, Any]:
         """What was learned."""

@@ -17,7 +17,7 @@ from polymodal.data.plain import Plain, plain_numbers
 from polymodal.data.selection import expand_columns
 from polymodal.data.traces import from_bytes, from_cell
 
-__all__ = ["FARTHEST", "Layout", "SeriesCells", "SeriesColumn", "SeriesScale", "scaled"]
+__all__ = ["FARTHEST", "Layout", "SeriesCells", "SeriesColumn", "SeriesScale", "scaled", "side_by_side"]
 
 Layout = Literal["channels", "steps"]
 
@@ -132,11 +132,7 @@ class SeriesColumn(Column[SeriesCells]):
                 continue
             index[place] = len(made)
             made.append(series)
-        steps = max((len(series) for series in made), default=1)
-        joined = np.full((len(made), steps, self.learned.channels), np.nan, dtype=np.float32)
-        for place, series in enumerate(made):
-            joined[place, : len(series)] = series
-        return Values({"series": torch.from_numpy(joined)}, index), refusals
+        return Values({"series": torch.from_numpy(side_by_side(made, self.learned.channels))}, index), refusals
 
     def state(self) -> dict[str, Any]:
         """What was learned."""
@@ -175,7 +171,7 @@ class SeriesColumn(Column[SeriesCells]):
         if all(part is None or part.size == 1 for part in held):
             single = np.array([np.nan if part is None else part.item() for part in held])
             return single.reshape((-1, 1) if self.layout == "steps" else (1, -1))
-        return _side_by_side(held)
+        return _columns_of(held)
 
     def _cell(self, value: object, cells: SeriesCells) -> np.ndarray:
         if not self.holds_files:
@@ -212,7 +208,15 @@ def _nothing(value: object, marks: set[str]) -> bool:
     return bool(pd.isna(value))
 
 
-def _side_by_side(held: Sequence[np.ndarray | None]) -> np.ndarray:
+def side_by_side(made: Sequence[np.ndarray], channels: int) -> np.ndarray:
+    """(n, steps, channels) float32 of series (steps, channels), filled up with NaN to the longest of them."""
+    joined = np.full((len(made), max(map(len, made), default=1), channels), np.nan, dtype=np.float32)
+    for place, series in enumerate(made):
+        joined[place, : len(series)] = series
+    return joined
+
+
+def _columns_of(held: Sequence[np.ndarray | None]) -> np.ndarray:
     """Channels of one row as columns; a channel that is absent is NaN throughout."""
     steps = {len(part) for part in held if part is not None}
     if any(part is not None and part.ndim == 2 and part.shape[1] > 1 for part in held):

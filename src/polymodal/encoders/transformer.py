@@ -22,8 +22,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
-        if width % heads:
-            raise ValueError(f"width must be a multiple of heads, found width {width} and {heads} heads")
+        _check_heads(width, heads)
         self.heads, self.dropout = heads, dropout
         self.project = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
@@ -46,8 +45,7 @@ class CrossAttention(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
-        if width % heads:
-            raise ValueError(f"width must be a multiple of heads, found width {width} and {heads} heads")
+        _check_heads(width, heads)
         self.heads, self.dropout = heads, dropout
         self.ask = nn.Linear(width, width)
         self.tell = nn.Linear(width, 2 * width)
@@ -98,9 +96,7 @@ class TransformerBlock(nn.Module):
         self.attention = SelfAttention(width, heads, dropout)
         self.attention_residual = Residual(width, scale, skipped)
         self.feed_norm = nn.LayerNorm(width)
-        self.feed = nn.Sequential(
-            nn.Linear(width, expansion * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(expansion * width, width)
-        )
+        self.feed = _feed(width, expansion, dropout)
         self.feed_residual = Residual(width, scale, skipped)
         self.dropout = nn.Dropout(dropout)
 
@@ -124,9 +120,7 @@ class CrossBlock(nn.Module):
         self.attention = CrossAttention(width, heads, dropout)
         self.attention_residual = Residual(width, scale, 0.0)
         self.feed_norm = nn.LayerNorm(width)
-        self.feed = nn.Sequential(
-            nn.Linear(width, expansion * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(expansion * width, width)
-        )
+        self.feed = _feed(width, expansion, dropout)
         self.feed_residual = Residual(width, scale, 0.0)
         self.dropout = nn.Dropout(dropout)
 
@@ -216,3 +210,14 @@ class Pool(nn.Module):
             weights = masked_softmax(self.score(values).squeeze(-1), tokens.mask)
             pooled = torch.einsum("rt,rtw->rw", weights, values)
         return Tokens(keep(pooled.unsqueeze(1), mask), mask)
+
+
+def _feed(width: int, expansion: int, dropout: float) -> nn.Sequential:
+    """The small net on each token."""
+    inner = expansion * width
+    return nn.Sequential(nn.Linear(width, inner), nn.GELU(), nn.Dropout(dropout), nn.Linear(inner, width))
+
+
+def _check_heads(width: int, heads: int) -> None:
+    if width % heads:
+        raise ValueError(f"width must be a multiple of heads, found width {width} and {heads} heads")

@@ -9,9 +9,10 @@ from pydantic import Field
 from torch import nn
 
 from polymodal.core import Combine, Representation, Tokens, UsageProblem, did_you_mean
-from polymodal.core.masking import keep, masked_mean
+from polymodal.core.masking import keep
 from polymodal.encoders.transformer import CrossBlock, TransformerBlock
 from polymodal.fusion.base import Fusion, last_matrix
+from polymodal.fusion.cross_attention import averaged, looked
 from polymodal.fusion.early import mark_tokens
 
 __all__ = ["CoAttention"]
@@ -71,37 +72,18 @@ class CoAttention(Fusion):
         given = [name for name in self.names if name in tokens]
         parts = {name: mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given}
         for think, look in zip(self.thinks, self.looks, strict=True):
-            parts = {
-                name: _with(part, think.get_submodule(name)(part.values, part.mask)) for name, part in parts.items()
+            parts = {name: _thought(think.get_submodule(name), part) for name, part in parts.items()}
+            seeing = {
+                name: looked(look.get_submodule(name), name, parts, partners)
+                for name, partners in self.partners.items()
+                if partners and name in given
             }
-            parts = {name: self._looked(look, name, parts) for name in given}
-        fused = {
-            name: Tokens(keep(self.norm(part.values), part.mask), part.mask, tokens[name].positions)
-            for name, part in parts.items()
-        }
-        present = torch.stack([tokens[name].present for name in given], dim=1)
-        means = torch.stack([masked_mean(part.values, part.mask) for part in fused.values()], dim=1)
-        pooled = masked_mean(means, present).unsqueeze(1)
-        return Representation(pooled, present.any(1, keepdim=True), "single", fused, tokens)
-
-    def _looked(self, look: nn.Module, name: str, parts: Mapping[str, Tokens]) -> Tokens:
-        if not self.partners[name]:
-            return parts[name]
-        own, others = parts[name], [parts[other] for other in self.partners[name] if other in parts]
-        if others:
-            seen = torch.cat([part.values for part in others], dim=1)
-            mask = torch.cat([part.mask for part in others], dim=1)
-        else:
-            seen, mask = own.values[:, :1], torch.zeros_like(own.mask[:, :1])
-        return _with(own, look.get_submodule(name)(own.values, seen, mask))
+            parts = parts | seeing
+        return averaged(parts, tokens, self.norm)
 
 
-def _thought(block: nn.Module, tokens: Tokens) -> Tokens:
-    return _with(tokens, block(tokens.values, tokens.mask))
-
-
-def _with(tokens: Tokens, values: torch.Tensor) -> Tokens:
-    return Tokens(keep(values, tokens.mask), tokens.mask, tokens.positions)
+def _thought(block: nn.Module, own: Tokens) -> Tokens:
+    return Tokens(keep(block(own.values, own.mask), own.mask), own.mask, own.positions)
 
 
 def _partners(names: Sequence[str], pairs: Sequence[Pair] | None) -> dict[str, list[str]]:

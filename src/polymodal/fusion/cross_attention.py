@@ -13,7 +13,7 @@ from polymodal.encoders.transformer import CrossBlock
 from polymodal.fusion.base import Fusion, last_matrix
 from polymodal.fusion.early import mark_tokens
 
-__all__ = ["CrossAttention"]
+__all__ = ["CrossAttention", "averaged", "looked"]
 
 
 class CrossAttention(Fusion):
@@ -59,21 +59,27 @@ class CrossAttention(Fusion):
         given = [name for name in self.names if name in tokens]
         parts = {name: mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given}
         for layer in self.blocks:
-            parts = {name: self._looked(layer.get_submodule(name), name, parts) for name in given}
-        fused = {
-            name: Tokens(keep(self.norm(part.values), part.mask), part.mask, tokens[name].positions)
-            for name, part in parts.items()
-        }
-        present = torch.stack([tokens[name].present for name in given], dim=1)
-        means = torch.stack([masked_mean(part.values, part.mask) for part in fused.values()], dim=1)
-        pooled = masked_mean(means, present).unsqueeze(1)
-        return Representation(pooled, present.any(1, keepdim=True), "single", fused, tokens)
+            parts = {name: looked(layer.get_submodule(name), name, parts, given) for name in given}
+        return averaged(parts, tokens, self.norm)
 
-    def _looked(self, block: nn.Module, name: str, parts: Mapping[str, Tokens]) -> Tokens:
-        own, others = parts[name], [part for other, part in parts.items() if other != name]
-        if others:
-            seen = torch.cat([part.values for part in others], dim=1)
-            mask = torch.cat([part.mask for part in others], dim=1)
-        else:
-            seen, mask = own.values[:, :1], torch.zeros_like(own.mask[:, :1])
-        return Tokens(keep(block(own.values, seen, mask), own.mask), own.mask, own.positions)
+
+def looked(block: nn.Module, name: str, parts: Mapping[str, Tokens], partners: Sequence[str]) -> Tokens:
+    """The tokens of one modality after they looked at those of its partners, as far as these are given."""
+    own, others = parts[name], [parts[other] for other in partners if other in parts and other != name]
+    if others:
+        seen = torch.cat([part.values for part in others], dim=1)
+        mask = torch.cat([part.mask for part in others], dim=1)
+    else:
+        seen, mask = own.values[:, :1], torch.zeros_like(own.mask[:, :1])
+    return Tokens(keep(block(own.values, seen, mask), own.mask), own.mask, own.positions)
+
+
+def averaged(parts: Mapping[str, Tokens], unfused: Mapping[str, Tokens], norm: nn.Module) -> Representation:
+    """One view: the mean over the modalities that are there of the mean of their normed tokens."""
+    fused = {
+        name: Tokens(keep(norm(part.values), part.mask), part.mask, part.positions) for name, part in parts.items()
+    }
+    present = torch.stack([part.present for part in fused.values()], dim=1)
+    means = torch.stack([masked_mean(part.values, part.mask) for part in fused.values()], dim=1)
+    pooled = masked_mean(means, present).unsqueeze(1)
+    return Representation(pooled, present.any(1, keepdim=True), "single", fused, unfused)
