@@ -11,6 +11,7 @@ import torch
 
 from polymodal.core import DataError
 from polymodal.data.base import DataTable, Rows
+from polymodal.data.cells import parse_labels
 from polymodal.model import Model
 from polymodal.run import fitting
 from polymodal.run.division import Division
@@ -212,3 +213,19 @@ def test_a_fitted_model_holds_its_members_ready_to_answer(folder: Path):
     for name, outputs in joint.items():
         torch.testing.assert_close(outputs, (alone[0][name] + alone[1][name]) / 2)
         assert not torch.allclose(alone[0][name], alone[1][name])
+
+
+def test_rows_that_share_a_value_are_drawn_together(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    drawn: list[np.ndarray | None] = []
+    monkeypatch.setattr(fitting, "train", lambda _model, samples, *_: drawn.append(samples.blocks))
+    apart, together = (ready(folder, "train.members=1", *more) for more in ((), ("train.together=drug",)))
+    fitted(apart)
+    fitted(together)
+    drugs = parse_labels(together.table.column("drug"), together.table.missing)
+    assert drawn[0] is None
+    assert drawn[1] is not None
+    known = [(drug, block) for drug, block in zip(drugs, drawn[1], strict=True) if drug is not None]
+    assert len(set(known)) == len(dict(known)) < len(known)
+    assert len(set(drawn[1])) == len(dict(known)) + len(drugs) - len(known)
+    with pytest.raises(DataError, match="drugs"):
+        fitted(ready(folder, "train.members=1", "train.together=drugs"))

@@ -49,6 +49,17 @@ def small() -> Small:
     return make_small(Settings())
 
 
+@given(rows=COUNTS, batch_size=COUNTS, seed=SEEDS, blocks=st.integers(1, 8))
+def test_rows_of_a_block_follow_one_another(rows: int, batch_size: int, seed: int, blocks: int) -> None:
+    own = np.arange(3 * rows) % blocks
+    plan = Plan(Samples({}, {}, 3 * rows, blocks=own), np.arange(rows)[::-1] * 3, batch_size, seed)
+    for number in range(2):
+        drawn = epoch(plan, number)
+        assert sorted(drawn) == sorted(plan.rows)
+        changes = np.count_nonzero(np.diff(own[drawn]))
+        assert changes == len(np.unique(own[plan.rows])) - 1
+
+
 @given(rows=COUNTS, batch_size=COUNTS, seed=SEEDS, number=st.integers(0, 5))
 def test_every_row_comes_once_an_epoch(rows: int, batch_size: int, seed: int, number: int) -> None:
     plan = bare(rows, batch_size, seed)

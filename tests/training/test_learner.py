@@ -263,7 +263,6 @@ def test_tasks_keep_their_losses_whatever_stands_beside_them(quick: Settings):
     assert torch.equal(judged(alone, whole(small)).lowered, judged(beside, whole(small)).lowered[:2])
 
 
-@pytest.mark.xfail(strict=True, reason="penalties keeps that of an earlier step, whose graph is gone")
 def test_a_modality_that_a_batch_lacks_leaves_no_penalty_behind(quick: Settings):
     small = with_experts(quick)
     learner = learner_of(small, {}).train()

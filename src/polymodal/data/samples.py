@@ -1,7 +1,7 @@
 """Samples: cells of every modality and target side by side, handed out as batches."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,12 +17,13 @@ class Samples:
     """Everything that was read of one table, ready to be cut into batches.
 
     `inputs` and `targets` map a name to its fitted column and the cells it read. Nothing is copied by row: a batch is
-    made when it is asked for.
+    made when it is asked for. `blocks` (rows,) numbers rows that training draws together; None draws each by itself.
     """
 
     inputs: Mapping[str, tuple[Column[Cells], Cells]]
     targets: Mapping[str, tuple[Column[Cells], Cells]]
     count: int
+    blocks: np.ndarray | None = field(default=None, kw_only=True)
 
     @classmethod
     def read(

@@ -35,7 +35,7 @@ class SelfAttention(nn.Module):
         row_mask: RowAttentionMask | None = None,
     ) -> Tensor:
         """Attend within each row; a row without a real token gives `out`'s bias, for the caller to mask."""
-        split = self.project(values).unflatten(-1, (3, self.heads, -1))
+        split = self.project(keep(values, mask)).unflatten(-1, (3, self.heads, -1))
         queries, keys, read = split.permute(2, 0, 3, 1, 4).unbind(0)
         seen = attend(queries, keys, read, mask, attention_mask, self.dropout if self.training else 0.0, row_mask)
         joined: Tensor = self.out(seen.transpose(1, 2).flatten(-2))
@@ -60,7 +60,9 @@ class CrossAttention(nn.Module):
     def forward(self, queries: TokenValues, keys: OtherValues, key_mask: OtherMask) -> Tensor:
         """Attend from each query to the keys of its row."""
         asked = self.ask(queries).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        known, read = self.tell(keys).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        known, read = (
+            self.tell(keep(keys, key_mask)).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        )
         seen = attend(asked, known, read, key_mask, None, self.dropout if self.training else 0.0)
         return keep(self.out(seen.transpose(1, 2).flatten(-2)), key_mask.any(dim=1))
 
@@ -114,6 +116,7 @@ class TransformerBlock(nn.Module):
         row_mask: RowAttentionMask | None = None,
     ) -> Tensor:
         """(rows, tokens, width) → the same shape."""
+        values = keep(values, mask)
         change = self.attention(self.attention_norm(values), mask, attention_mask, row_mask)
         values = self.attention_residual(values, self.dropout(change))
         changed: Tensor = self.feed_residual(values, self.dropout(self.feed(self.feed_norm(values))))

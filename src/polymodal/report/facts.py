@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from polymodal.core import DamagedError, UsageProblem
+from polymodal.run import answers_nothing
 
 __all__ = ["Facts", "TaskFacts", "read_facts"]
 
@@ -107,7 +108,10 @@ class Facts:
 
 
 def read_facts(run: Path) -> Facts:
-    """Read a run folder. Raises UsageProblem where there is no finished run, DamagedError for a file out of shape."""
+    """Read a run folder.
+
+    Raises UsageProblem where there is no finished run with tasks, DamagedError for a file out of shape.
+    """
     metrics = _json(run / "metrics.json")
     if not metrics:
         raise UsageProblem(
@@ -117,6 +121,8 @@ def read_facts(run: Path) -> Facts:
             found="a folder without it" if run.is_dir() else "no such folder",
             remedy="finish the run with polymodal fit --resume",
         )
+    if metrics.get("tasks") == {}:
+        raise answers_nothing(run)
     predictions = _parquet(run / "predictions.parquet")
     spec_file = next((run / name for name in ("spec.resolved.yaml", "spec.yaml") if (run / name).exists()), None)
     spec_text = spec_file.read_text(encoding="utf-8", errors="replace") if spec_file else ""

@@ -10,7 +10,7 @@ from polymodal.run.fitting import Fitted, Watch, fit_parts
 from polymodal.run.launching import Run
 from polymodal.run.pretraining import pretrain
 from polymodal.run.retrieving import Query, retrieve
-from polymodal.run.session import evaluate, fit, open_run, predict
+from polymodal.run.session import answers_nothing, evaluate, fit, open_run, predict
 from polymodal.run.tables import Rules, prepare
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Rules",
     "Run",
     "Watch",
+    "answers_nothing",
     "evaluate",
     "fit",
     "fit_parts",

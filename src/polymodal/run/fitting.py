@@ -11,6 +11,7 @@ import numpy as np
 from polymodal.core import Refusal
 from polymodal.core.seeding import derive, seeded
 from polymodal.data.base import DataTable, Rows
+from polymodal.data.cells import parse_labels
 from polymodal.data.ledger import BadRows, apply_policy
 from polymodal.data.samples import Samples
 from polymodal.data.splits import Split
@@ -65,7 +66,7 @@ def fit_parts(
     for reader in parts.readers:
         if reader not in known:
             reader.fit(table, learned)
-    samples = read_samples(table, parts)
+    samples = replace(read_samples(table, parts), blocks=_blocks(table, settings.together))
     kept, refusals = _kept(table, samples, bad_rows)
     for refusal in refusals:
         watch.report({"event": "refused", "refusal": refusal})
@@ -115,6 +116,16 @@ def read_samples(table: DataTable, parts: Parts | Ensemble, targets: Sequence[st
         {name: part.reader for name, part in parts.modalities.items()},
         {name: part.reader for name, part in chosen.items()},
     )
+
+
+def _blocks(table: DataTable, column: str | None) -> np.ndarray | None:
+    """(rows,) a number for each value of a column; a row without a value is a block of its own."""
+    if column is None:
+        return None
+    labels = parse_labels(table.column(column), table.missing)
+    return np.unique(
+        [f"row {row}" if label is None else f"is {label}" for row, label in enumerate(labels)], return_inverse=True
+    )[1]
 
 
 def _kept(table: DataTable, samples: Samples, policy: BadRows) -> tuple[Rows, list[Refusal]]:

@@ -35,7 +35,7 @@ from polymodal.spec import Spec
 from polymodal.training.checkpoints import resources_checked
 from polymodal.training.predicting import outputs
 
-__all__ = ["evaluate", "fit", "open_run", "opened_table", "predict"]
+__all__ = ["answers_nothing", "evaluate", "fit", "open_run", "opened_table", "predict"]
 
 
 def fit(
@@ -90,7 +90,7 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
     """
     began = time.monotonic()
     write = _writer(out, data, overwrite)
-    spec, loaded = _load(run)
+    spec, loaded = _load_answering(run)
     table, absent = read_new(spec, data, _readers(loaded.model), files)
     samples = read_samples(table, loaded.model, targets=())
     refused = samples.refusals()
@@ -112,8 +112,11 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
 
 
 def open_run(run: Path, data: Path | None = None, files: Path | None = None) -> Run:
-    """A finished run with its model and data. With `data`, that table takes the place of the run's and is all test."""
-    spec, loaded = _load(run)
+    """A finished run with its model and data. With `data`, that table takes the place of the run's and is all test.
+
+    Raises UsageProblem where there is no run, or one that has no task and can only be started from.
+    """
+    spec, loaded = _load_answering(run)
     absent: Mapping[str, str] = {}
     if data is None:
         table, _ = read_source(spec, _own_table(spec), files)
@@ -212,6 +215,25 @@ def _load(run: Path) -> tuple[Spec, bundle.Bundle]:
         )
     loaded = bundle.load(run / "model")
     return Spec.from_dict(loaded.spec, run), loaded
+
+
+def _load_answering(run: Path) -> tuple[Spec, bundle.Bundle]:
+    """The same, of a run that answers something."""
+    spec, loaded = _load(run)
+    if not loaded.model.tasks:
+        raise answers_nothing(run)
+    return spec, loaded
+
+
+def answers_nothing(run: Path) -> UsageProblem:
+    """What is wrong with asking a run that learned without tasks."""
+    return UsageProblem(
+        "no-task",
+        where=str(run),
+        expected="a run with tasks",
+        found="one that learned by objectives alone and answers nothing",
+        remedy=f"learn tasks from it: polymodal fit with model: {{start_from: {run}}} in the spec",
+    )
 
 
 def _read_split(run: Path, table: DataTable) -> Split:

@@ -19,7 +19,11 @@ __all__ = ["Plan", "leave_with_parent", "load", "sweep"]
 
 
 class Plan(Dataset[Batch]):
-    """Batch number `step` of training: epochs are shuffled passes over the rows, each shuffled by seed and epoch."""
+    """Batch number `step` of training: epochs are shuffled passes over the rows, each shuffled by seed and epoch.
+
+    Where the samples say which rows belong together, these follow one another, so that what they share is read and
+    encoded once for all of them; a block that does not fit goes on in the next step.
+    """
 
     def __init__(self, samples: Samples, rows: Rows, batch_size: int, seed: int) -> None:
         self.samples, self.rows, self.batch_size, self.seed = samples, np.asarray(rows), batch_size, seed
@@ -30,8 +34,15 @@ class Plan(Dataset[Batch]):
         """The row numbers of one step."""
         epoch, place = divmod(step, self.per_epoch)
         if self._shuffled[0] != epoch:
-            self._shuffled = (epoch, numpy_generator(self.seed, "order", epoch).permutation(self.rows))
+            self._shuffled = (epoch, self._order(numpy_generator(self.seed, "order", epoch)))
         return self._shuffled[1][place * self.batch_size : (place + 1) * self.batch_size]
+
+    def _order(self, generator: np.random.Generator) -> Rows:
+        shuffled: Rows = generator.permutation(self.rows)
+        if self.samples.blocks is None:
+            return shuffled
+        blocks, own = np.unique(self.samples.blocks[shuffled], return_inverse=True)
+        return shuffled[np.argsort(generator.permutation(len(blocks))[own], kind="stable")]
 
     def __getitem__(self, step: int) -> Batch:
         return self.samples.batch(self.rows_of(step))

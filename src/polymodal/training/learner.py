@@ -102,9 +102,16 @@ class Learner(nn.Module):
                 yield f"{name}.{part}", objective.weight * loss
 
     def penalties(self) -> Tensor | None:
-        """The sum of what parts of the net ask for themselves, such as an even load of experts; None without any."""
-        asked = [getattr(part, "penalty", None) for part in self.model.modules()]
-        given = [penalty for penalty in asked if isinstance(penalty, Tensor)]
+        """The sum of what parts of the net ask for themselves, such as an even load of experts; None without any.
+
+        Each is taken once, so that a part which a batch does not reach leaves nothing of an earlier batch behind.
+        """
+        given = []
+        for part in self.model.modules():
+            own = vars(part)
+            if isinstance(own.get("penalty"), Tensor):
+                given.append(own["penalty"])
+                own["penalty"] = None
         return torch.stack(given).sum() if given else None
 
     def examined(self, batch: Batch, seed: int, number: int) -> Judged:

@@ -41,8 +41,10 @@ class Settings:
     against the other. The last two weigh the own losses themselves, and leave to `own_loss` how the best weights are
     told from others. `members` are models that learn from different draws of training and validation rows and whose
     outputs are averaged; None takes several where rows are few and one where they are many. `workers` are loader
-    processes. `time_limit` is in seconds. `gramian_at` says where task gradients are compared, when the balancer asks
-    for that. `checkpoint_seconds` is the time between checkpoints. Raises UsageProblem for a value out of range.
+    processes. `together` names a column whose equal values are drawn in one step, so that a picture which many rows ask
+    about is encoded once for all of them. `time_limit` is in seconds. `gramian_at` says where task gradients are
+    compared, when the balancer asks for that. `checkpoint_seconds` is the time between checkpoints. Raises UsageProblem
+    for a value out of range.
     """
 
     epochs: PositiveInt | None = None
@@ -60,6 +62,7 @@ class Settings:
     members: Annotated[int, Field(ge=1, le=100)] | None = None
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     seed: NonNegativeInt = 0
+    together: str | None = None
     time_limit: PositiveFloat | None = None
     precision: Literal["32", "bf16"] = "32"
     gramian_at: Literal["parameters", "last_layer", "features"] = "features"
