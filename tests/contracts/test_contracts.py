@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from polymodal.tasks import Picture
 from polymodal.testing import check_balancer, check_fusion, check_modality, check_objective, check_task, make_part
 from tests.members import FOLDERS, members
 
@@ -23,7 +24,7 @@ def test_fusion(kind):
 
 @pytest.mark.parametrize("kind", members("tasks"))
 def test_task(kind):
-    check_task(make_part(kind))
+    check_task(make_part(kind, {"size": 8, "steps": 3} if kind is Picture else {}))
 
 
 @pytest.mark.parametrize("kind", members("objectives"))

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
+from polymodal.core import DataError
 from polymodal.core.seeding import seeded
 from polymodal.data.base import DataTable
 from polymodal.data.bytepair import END, PADDING
@@ -40,6 +42,17 @@ def test_a_text_longer_than_any_in_training_is_refused_and_nothing_is_cut() -> N
     cells = task.reader.read(table(["a red ring", "a red ring and another red ring"]))
     assert cells.present.tolist() == [True, False]
     assert "longer" in cells.refusals[0].reason or "more than" in cells.refusals[0].reason
+
+
+def test_what_is_no_text_is_refused() -> None:
+    task = Caption("said")
+    pictures = DataTable(pd.DataFrame({"said": pd.Series([np.zeros((2, 2)), None], dtype=object)}))
+    with pytest.raises(DataError, match="no-text"):
+        task.reader.fit(pictures, np.arange(2))
+    task.reader.fit(table(), np.arange(4))
+    cells = task.reader.read(DataTable(pd.DataFrame({"said": pd.Series([[1, 2], "a red ring", None], dtype=object)})))
+    assert cells.present.tolist() == [False, True, False]
+    assert [(refusal.row, refusal.reason) for refusal in cells.refusals] == [(0, "holds a list, not a text")]
 
 
 def test_what_is_written_ends_where_the_end_is() -> None:

@@ -19,7 +19,7 @@ def _cook(kitchen: Kitchen) -> Told:
         asked = {"type": "answer", "target": target, "question": question} | ({"by": kinds} if kinds else {})
         plain["modalities"]["picture"] |= CLOSELY
         plain["modalities"][question] |= WORDS
-        plain |= {"tasks": {"answer": asked}, "model": MODEL}
+        plain |= {"tasks": {"answer": asked}, "model": MODEL, "train": TRAIN}
         told = kitchen.fitted(data_set, kitchen.spec(data_set).replaced(plain))
         found.append(figure(told, "answer", "accuracy", f"{data_set}: answers that are right"))
         found += _more(data_set, told["tasks"]["answer"])
@@ -43,6 +43,8 @@ ASKED = {
 CLOSELY = {"tokens": "grid"}
 WORDS = {"encoder": "transformer", "tokens": "all", "drop": 0.0}
 MODEL = {"fusion": {"type": "early", "layers": 3}}
+# All questions about a picture come in one step, so that it is looked at once.
+TRAIN = {"together": "picture"}
 
 RECIPE = Recipe(
     "vision_question", "Questions about pictures, with controls", ("easy_vqa", "drawn_world", "nlvr_small"), _cook

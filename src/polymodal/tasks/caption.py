@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, PositiveInt
@@ -111,6 +112,14 @@ def memory_of(representation: Representation) -> Tokens:
     return Tokens(torch.cat([part.values for part in parts], dim=1), torch.cat([part.mask for part in parts], dim=1))
 
 
+def _texts(series: pd.Series, missing: Sequence[str]) -> list[Any]:
+    """For each row its text, None where absent, and what is no text as it is."""
+    cells = series.tolist()
+    held = [isinstance(cell, np.ndarray | bytes | list | tuple | dict) for cell in cells]
+    labels = parse_labels(series.mask(np.array(held, dtype=bool)) if any(held) else series, missing)
+    return [cell if other else label for cell, label, other in zip(cells, labels, held, strict=True)]
+
+
 class WrittenColumn(Column[TargetCells]):
     """Texts as codes of word pieces that are learned from the training texts, so that each can be written back."""
 
@@ -121,8 +130,8 @@ class WrittenColumn(Column[TargetCells]):
 
     def fit(self, table: DataTable, rows: Rows) -> None:
         """Learn the pieces, and how many the longest text has. Raises DataError where there is no text."""
-        found = parse_labels(table.column(self.target).iloc[rows], table.missing)
-        written = [str(text) for text in found if text is not None]
+        found = _texts(table.column(self.target).iloc[rows], table.missing)
+        written = [text for text in found if isinstance(text, str)]
         if not written:
             raise DataError(
                 "no-text",
@@ -137,12 +146,14 @@ class WrittenColumn(Column[TargetCells]):
 
     def read(self, table: DataTable) -> TargetCells:
         """Codes with an end behind them; a text that is longer than any in training is refused."""
-        found = parse_labels(table.column(self.target), table.missing)
+        found = _texts(table.column(self.target), table.missing)
         present, refusals = np.zeros(len(found), dtype=bool), []
         codes = np.full((len(found), self.longest), PADDING, dtype=np.int64)
         for row, text in enumerate(found):
-            values = [] if text is None else [*self.tokeniser.encode(str(text)), END]
-            if len(values) > self.longest:
+            values = [*self.tokeniser.encode(text), END] if isinstance(text, str) else []
+            if text is not None and not isinstance(text, str):
+                refusals.append(Refusal(row, self.target, f"holds a {type(text).__name__}, not a text"))
+            elif len(values) > self.longest:
                 reason = f"the text has {len(values) - 1} pieces, more than the {self.longest - 1} of any training text"
                 refusals.append(Refusal(row, self.target, reason))
             elif values:

@@ -1,6 +1,8 @@
 """Build any part without knowing it: options have defaults, and columns have stand-in names."""
 
 import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from polymodal.testing.verdict import require
@@ -18,8 +20,8 @@ STAND_INS: dict[str, Any] = {
 """What a constructor is given for the options that cannot have a default: names of columns, and of modalities."""
 
 
-def make_part(kind: type[PartT]) -> PartT:
-    """An instance with every option at its default and stand-in names for its columns.
+def make_part(kind: type[PartT], given: Mapping[str, Any] = MappingProxyType({})) -> PartT:
+    """An instance with stand-in names for its columns, the options in `given`, and every other at its default.
 
     Raises TypeError where another option has no default: give it one, or build the part and call the check yourself.
 
@@ -28,10 +30,11 @@ def make_part(kind: type[PartT]) -> PartT:
     'target'
     """
     needed = [name for name, option in _options(kind).items() if option.default is option.empty]
-    unknown = [name for name in needed if name not in STAND_INS]
+    known = STAND_INS | dict(given)
+    unknown = [name for name in needed if name not in known]
     if unknown:
         raise TypeError(f"{kind.__name__} needs {', '.join(unknown)}; only {', '.join(STAND_INS)} can be stood in for")
-    return kind(**{name: STAND_INS[name] for name in needed})
+    return kind(**{name: known[name] for name in {*needed, *given}})
 
 
 def check_options(part: object) -> None:
