@@ -49,7 +49,6 @@ def attend(
     values: Tensor,
     key_mask: KeyMask,
     attention_mask: AttentionMask | None = None,
-    dropout: float = 0.0,
     row_mask: RowAttentionMask | None = None,
 ) -> Tensor:
     """Scaled dot-product attention (Vaswani et al. 2017, eq. 1) that gives zeros to a query with no key to see.
@@ -68,7 +67,7 @@ def attend(
         own = (batch, length, keys.shape[2])
         raise ValueError(f"row_mask must be (batch, queries, keys) = {own}, found {tuple(row_mask.shape)}")
     if attention_mask is None and row_mask is None and _all_real(key_mask):
-        return F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout)
+        return F.scaled_dot_product_attention(queries, keys, values)
     allowed = key_mask[:, None, None, :]
     if attention_mask is not None:
         allowed = allowed & attention_mask
@@ -84,7 +83,6 @@ def attend(
         torch.where(key_side, keys, zero),
         torch.where(key_side, values, zero),
         attn_mask=opened,
-        dropout_p=dropout,
     )
     return torch.where(visible, attended, zero)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from polymodal.core import Tokens
 from polymodal.core.masking import keep, masked_mean
+from polymodal.encoders.dropout import Dropout
 
 __all__ = ["ConvolutionBlock", "ConvolutionNet", "grid_centres"]
 
@@ -64,7 +65,7 @@ class ConvolutionNet(nn.Module):
             down = [] if before == after else [nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(before, after, 1, bias=False)]
             self.stages.append(nn.Sequential(*down, *(ConvolutionBlock(after) for _ in range(blocks))))
         self.norm = _norm(sides[-1])
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.out = nn.Linear(sides[-1] * (2 if tokens == "pooled" else 1), width)
 
     def forward(self, pixels: Tensor, known: Tensor | None = None) -> Tokens:

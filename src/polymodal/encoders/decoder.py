@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from polymodal.core import Tokens
 from polymodal.core.masking import attend, keep
 from polymodal.core.shapes import AttentionMask, TokenMask, TokenValues
+from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.positions import sine_cosine
 from polymodal.encoders.transformer import CrossBlock, Residual, SelfAttention
 
@@ -53,10 +54,10 @@ class DecoderBlock(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float = 0.1, scale: float = 1.0) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.attention = SelfAttention(width, heads, dropout)
+        self.attention = SelfAttention(width, heads)
         self.residual = Residual(width, scale, 0.0)
         self.look = CrossBlock(width, heads, dropout=dropout, scale=scale)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, values: TokenValues, mask: TokenMask, order: AttentionMask, memory: Tokens) -> Tensor:
         """(n, length, width) → the same shape; `order` says which place sees which."""
@@ -95,7 +96,7 @@ class CausalDecoder(nn.Module):
     def __init__(self, width: int, codes: int, layers: int = 2, heads: int = 4, dropout: float = 0.1) -> None:
         super().__init__()
         self.table = CodeTable(codes, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(DecoderBlock(width, heads, dropout) for _ in range(layers))
 
     def forward(self, codes: Tensor, mask: TokenMask, memory: Tokens) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 from polymodal.core import Tokens
 from polymodal.core.masking import keep, masked_mean
 from polymodal.encoders.convolution import grid_centres
+from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.positions import sine_cosine
 from polymodal.encoders.transformer import TransformerBlock
 
@@ -173,7 +174,7 @@ class _Bent(nn.Module):
         self.second = nn.Conv2d(after, after, 3, padding=1)
         self.bend = nn.Linear(known, 2 * after)
         self.past = nn.Identity() if before == after else nn.Conv2d(before, after, 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         nn.init.zeros_(self.second.weight)
 
     def forward(self, grid: Tensor, known: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from polymodal.core.masking import attend, keep
 from polymodal.core.shapes import RowAttentionMask, TokenMask, TokenValues
 from polymodal.data.pretrained import PretrainedSource, missing_text_extra
 from polymodal.encoders.decoder import CodeTable, at_rest, searched
+from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.transformer import TransformerBlock
 
 __all__ = ["GatedBlock", "GatedLanguage", "Gpt2", "LanguageModel", "LanguageNet", "seen_media"]
@@ -52,7 +53,7 @@ class LanguageNet(LanguageModel):
         super().__init__()
         self.width = width
         self.table = CodeTable(codes, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(TransformerBlock(width, heads, dropout=dropout, scale=1.0) for _ in range(layers))
 
     def embed(self, codes: Tensor) -> Tensor:
@@ -87,7 +88,7 @@ class GatedBlock(nn.Module):
             nn.GELU(),
             nn.Linear(expansion * width, width, bias=False),
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.attention_gate, self.feed_gate = nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(()))
 
     def forward(self, values: TokenValues, media: Tokens, row_mask: RowAttentionMask) -> Tensor:

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from polymodal.encoders.dropout import Dropout
+
 __all__ = ["ResidualBlock"]
 
 
@@ -20,7 +22,7 @@ class ResidualBlock(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.inward, self.outward = nn.Linear(width, hidden), nn.Linear(hidden, width)
         self.scale = nn.Parameter(torch.full((width,), start))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) → (..., width)."""

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from polymodal.core import Tokens
 from polymodal.core.masking import keep
+from polymodal.encoders.dropout import Dropout
 
 __all__ = ["Recurrent"]
 
@@ -22,7 +23,7 @@ class Recurrent(nn.Module):
         self.onward = nn.ModuleList(_cell(width if layer == 0 else 2 * half, half) for layer in range(layers))
         self.backward = nn.ModuleList(_cell(width if layer == 0 else 2 * half, half) for layer in range(layers))
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tokens) -> Tokens:
         """The same tokens, each changed by what stands before and behind it."""

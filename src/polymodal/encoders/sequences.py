@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from polymodal.core import Tokens
 from polymodal.core.masking import keep, masked_mean
+from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.transformer import Pool
 
 __all__ = ["PADDING", "SequenceNet"]
@@ -37,7 +38,7 @@ class SequenceNet(nn.Module):
         self.longest = longest
         self.embedding = nn.Embedding(codes, width)
         nn.init.normal_(self.embedding.weight, std=0.5)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.body = body
         self.pool = Pool(width, pool) if pool is not None else None
 

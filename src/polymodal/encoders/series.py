@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from polymodal.core import Tokens
 from polymodal.core.masking import keep, masked_mean
+from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.mlp import ResidualBlock
 from polymodal.encoders.recurrent import Recurrent
 from polymodal.encoders.transformer import Pool, Transformer
@@ -30,7 +31,7 @@ class SeriesBlock(nn.Module):
         self.first_norm, self.second_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.first = nn.Conv1d(width, width, reach, padding=reach // 2)
         self.second = nn.Conv1d(width, width, reach, padding=reach // 2)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.scale = nn.Parameter(torch.full((width,), scale))
 
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:
@@ -79,7 +80,7 @@ class SeriesConvolution(nn.Module):
         stages = 1 + min(5, halvings - int(math.log2(stride)))
         self.stages = nn.ModuleList(SeriesBlock(inner, dropout=dropout) for _ in range(stages))
         self.norm = nn.LayerNorm(inner)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.out = nn.Linear(inner * (2 if tokens == "pooled" else 1), width)
 
     def forward(self, series: Tensor) -> Tokens:
@@ -151,7 +152,7 @@ class SeriesMlp(nn.Module):
         super().__init__()
         self.steps = steps
         self.linear = SeriesPatches(channels, width, steps)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(ResidualBlock(width, dropout=dropout) for _ in range(layers))
 
     def forward(self, series: Tensor) -> Tokens:

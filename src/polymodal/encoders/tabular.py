@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from polymodal.core import Tokens
 from polymodal.core.masking import keep
+from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.mlp import ResidualBlock
 from polymodal.encoders.transformer import Transformer
 
@@ -72,7 +73,7 @@ class TabularMlp(nn.Module):
         if self.codes is not None:
             nn.init.normal_(self.codes.weight, std=(max(1, len(sizes)) ** -0.5) * 0.5)
             _silence(self.codes, self.offsets)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.Sequential(*(ResidualBlock(width, dropout=dropout) for _ in range(layers)))
 
     def forward(self, parts: Mapping[str, Tensor]) -> Tokens:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from polymodal.core import Tokens
 from polymodal.core.masking import attend, keep, masked_mean, masked_softmax
 from polymodal.core.shapes import AttentionMask, OtherMask, OtherValues, RowAttentionMask, TokenMask, TokenValues
+from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.positions import sine_cosine
 
 __all__ = ["CrossAttention", "CrossBlock", "Pool", "SelfAttention", "Transformer", "TransformerBlock"]
@@ -20,10 +21,10 @@ class SelfAttention(nn.Module):
     (rows, tokens, width) → the same shape. `width` must be a multiple of `heads`.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         _check_heads(width, heads)
-        self.heads, self.dropout = heads, dropout
+        self.heads = heads
         self.project = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
@@ -37,7 +38,7 @@ class SelfAttention(nn.Module):
         """Attend within each row; a row without a real token gives `out`'s bias, for the caller to mask."""
         split = self.project(keep(values, mask)).unflatten(-1, (3, self.heads, -1))
         queries, keys, read = split.permute(2, 0, 3, 1, 4).unbind(0)
-        seen = attend(queries, keys, read, mask, attention_mask, self.dropout if self.training else 0.0, row_mask)
+        seen = attend(queries, keys, read, mask, attention_mask, row_mask)
         joined: Tensor = self.out(seen.transpose(1, 2).flatten(-2))
         return joined
 
@@ -49,10 +50,10 @@ class CrossAttention(nn.Module):
     other set is empty gives zeros.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         _check_heads(width, heads)
-        self.heads, self.dropout = heads, dropout
+        self.heads = heads
         self.ask = nn.Linear(width, width)
         self.tell = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
@@ -63,7 +64,7 @@ class CrossAttention(nn.Module):
         known, read = (
             self.tell(keep(keys, key_mask)).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
         )
-        seen = attend(asked, known, read, key_mask, None, self.dropout if self.training else 0.0)
+        seen = attend(asked, known, read, key_mask)
         return keep(self.out(seen.transpose(1, 2).flatten(-2)), key_mask.any(dim=1))
 
 
@@ -88,7 +89,11 @@ class Residual(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """One layer: attention, then a small net on each token, each behind a norm (pre-norm, Xiong et al. 2020)."""
+    """One layer: attention, then a small net on each token, each behind a norm (pre-norm, Xiong et al. 2020).
+
+    Dropout falls on what is added to the stream, not on the weights of attention, which could not be computed block by
+    block then.
+    """
 
     def __init__(
         self,
@@ -101,12 +106,12 @@ class TransformerBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
-        self.attention = SelfAttention(width, heads, dropout)
+        self.attention = SelfAttention(width, heads)
         self.attention_residual = Residual(width, scale, skipped)
         self.feed_norm = nn.LayerNorm(width)
-        self.feed = _feed(width, expansion, dropout)
+        self.feed = _feed(width, expansion)
         self.feed_residual = Residual(width, scale, skipped)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,
@@ -132,12 +137,12 @@ class CrossBlock(nn.Module):
     def __init__(self, width: int, heads: int, expansion: int = 4, dropout: float = 0.1, scale: float = 0.1) -> None:
         super().__init__()
         self.query_norm, self.key_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = CrossAttention(width, heads, dropout)
+        self.attention = CrossAttention(width, heads)
         self.attention_residual = Residual(width, scale, 0.0)
         self.feed_norm = nn.LayerNorm(width)
-        self.feed = _feed(width, expansion, dropout)
+        self.feed = _feed(width, expansion)
         self.feed_residual = Residual(width, scale, 0.0)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, values: TokenValues, others: OtherValues, other_mask: OtherMask) -> Tensor:
         """values (rows, n, width), others (rows, m, width) with their mask → (rows, n, width)."""
@@ -227,10 +232,10 @@ class Pool(nn.Module):
         return Tokens(keep(pooled.unsqueeze(1), mask), mask)
 
 
-def _feed(width: int, expansion: int, dropout: float) -> nn.Sequential:
+def _feed(width: int, expansion: int) -> nn.Sequential:
     """The small net on each token."""
     inner = expansion * width
-    return nn.Sequential(nn.Linear(width, inner), nn.GELU(), nn.Dropout(dropout), nn.Linear(inner, width))
+    return nn.Sequential(nn.Linear(width, inner), nn.GELU(), nn.Linear(inner, width))
 
 
 def _check_heads(width: int, heads: int) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from polymodal.core import Combine, Representation, Tokens
 from polymodal.core.masking import keep, masked_mean
 from polymodal.core.shapes import TokenMask, TokenValues
+from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.experts import MixtureOfExperts as Experts
 from polymodal.encoders.transformer import Residual, SelfAttention
 from polymodal.fusion.base import Fusion
@@ -27,12 +28,12 @@ class ExpertBlock(nn.Module):
     def __init__(self, width: int, heads: int, experts: int, top_k: int, dropout: float, scale: float = 0.1) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
-        self.attention = SelfAttention(width, heads, dropout)
+        self.attention = SelfAttention(width, heads)
         self.attention_residual = Residual(width, scale, 0.0)
         self.feed_norm = nn.LayerNorm(width)
         self.feed = Experts(width, experts, top_k, hidden=max(4 * width // top_k, 1))
         self.feed_residual = Residual(width, scale, 0.0)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, values: TokenValues, mask: TokenMask) -> Tensor:
         """(rows, tokens, width) → the same shape."""

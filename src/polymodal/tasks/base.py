@@ -13,6 +13,7 @@ from polymodal.core import Combine, Representation, Values
 from polymodal.core.masking import keep, masked_mean, masked_softmax, masked_sum
 from polymodal.core.shapes import Outputs
 from polymodal.data.base import Column
+from polymodal.encoders.dropout import Dropout
 from polymodal.tasks.metrics import AnswerKind
 
 __all__ = ["Aspect", "Decoded", "Head", "Task", "TaughtHead"]
@@ -57,7 +58,7 @@ class Head(nn.Module):
     def __init__(self, views: int, width: int, prior: Tensor, combine: Combine, dropout: float = 0.0) -> None:
         super().__init__()
         self.combine = combine
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.weight = nn.Parameter(torch.empty(views, width, len(prior)).normal_(std=0.1 * width**-0.5))
         self.prior = nn.Parameter(prior.clone().float())
         self.gate = nn.Parameter(torch.zeros(views, width)) if combine == "learned" else None
