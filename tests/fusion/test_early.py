@@ -1,11 +1,12 @@
 """All tokens see each other; where they stand matters, and in which order modalities are given does not."""
 
+import pytest
 import torch
 
 from polymodal.core import Tokens
 from polymodal.fusion import Early
 from polymodal.fusion.early import mark_tokens
-from polymodal.testing import fake_tokens
+from polymodal.testing import check_fusion, fake_tokens
 
 
 def built() -> Early:
@@ -43,3 +44,21 @@ def test_a_mark_is_not_put_under_the_mask():
     marked = mark_tokens(tokens, torch.ones(8))
     assert not marked.values[~tokens.mask].any()
     torch.testing.assert_close(marked.values[tokens.mask], tokens.values[tokens.mask] + 1)
+
+
+@pytest.mark.parametrize("pool", ["class", "attention"])
+def test_other_ways_to_make_one_token_keep_the_contract(pool: str):
+    check_fusion(Early(layers=1, heads=2, pool=pool))
+
+
+def test_a_class_token_hears_of_everything_and_is_nobodys_token():
+    fusion = Early(layers=1, heads=2, pool="class")
+    fusion.build(["scan", "labs"], 8)
+    fusion.eval()
+    labs, scan = fake_tokens(6, 3, 8, seed=1), fake_tokens(6, 4, 8, seed=2, axes=2)
+    made = fusion({"labs": labs, "scan": scan})
+    assert {name: part.mask.shape for name, part in made.tokens.items()} == {"labs": (6, 3), "scan": (6, 4)}
+    assert torch.equal(made.view_mask[:, 0], labs.mask.any(1) | scan.mask.any(1))
+    changed = Tokens(torch.where(scan.mask.unsqueeze(-1), scan.values + 1.0, 0.0), scan.mask, scan.positions)
+    moved = (fusion({"labs": labs, "scan": changed}).pooled != made.pooled).flatten(1).any(1)
+    assert torch.equal(moved, scan.mask.any(1))

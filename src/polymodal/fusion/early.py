@@ -1,16 +1,16 @@
 """All tokens of all modalities look at each other from the start."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import nn
 
 from polymodal.core import Combine, Representation, Tokens
-from polymodal.core.masking import keep, masked_mean
+from polymodal.core.masking import keep
 from polymodal.encoders.positions import sine_cosine
-from polymodal.encoders.transformer import Transformer
+from polymodal.encoders.transformer import Pool, Transformer
 from polymodal.fusion.base import Fusion
 
 __all__ = ["Early"]
@@ -19,7 +19,8 @@ __all__ = ["Early"]
 class Early(Fusion):
     """Join the tokens of what is there into one sequence, each marked with its modality, and let a transformer read it.
 
-    One view: the mean of the fused tokens. The cost grows with the square of the number of tokens.
+    One view: the mean of the fused tokens, a class token that looks at all of them, or a learned weighting, by `pool`.
+    The cost grows with the square of the number of tokens.
     """
 
     combine: Combine = "single"
@@ -29,15 +30,17 @@ class Early(Fusion):
         layers: Annotated[int, Field(ge=1, le=64)] = 2,
         heads: Annotated[int, Field(ge=1, le=64)] = 4,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        pool: Literal["mean", "class", "attention"] = "mean",
     ) -> None:
         super().__init__()
-        self.layers, self.heads, self.dropout = layers, heads, dropout
+        self.layers, self.heads, self.dropout, self.pool = layers, heads, dropout, pool
 
     def build(self, names: Sequence[str], width: int) -> None:
-        """A mark for each modality and one transformer."""
+        """A mark for each modality, one transformer, and what makes one token of its own."""
         self.names, self.width = sorted(names), width
         self.marks = nn.Parameter(torch.randn(len(self.names), width) * 0.02)
         self.transformer = Transformer(width, self.layers, self.heads, dropout=self.dropout, place=False)
+        self.pooling = Pool(width, self.pool)
 
     @property
     def views(self) -> int:
@@ -49,12 +52,12 @@ class Early(Fusion):
         given = [name for name in self.names if name in tokens]
         marked = [mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given]
         joined = Tokens(torch.cat([part.values for part in marked], 1), torch.cat([part.mask for part in marked], 1))
-        fused = self.transformer(joined)
+        fused = self.transformer(self.pooling.open(joined))
         lengths = [part.values.shape[1] for part in marked]
-        values, masks = fused.values.split(lengths, 1), fused.mask.split(lengths, 1)
+        values, masks = fused.values[:, -sum(lengths) :].split(lengths, 1), joined.mask.split(lengths, 1)
         parts = {name: Tokens(values[k], masks[k], tokens[name].positions) for k, name in enumerate(given)}
-        pooled = masked_mean(fused.values, fused.mask).unsqueeze(1)
-        return Representation(pooled, fused.present.unsqueeze(1), "single", parts, tokens)
+        pooled = self.pooling(fused)
+        return Representation(pooled.values, pooled.mask, "single", parts, tokens)
 
 
 def mark_tokens(tokens: Tokens, mark: torch.Tensor) -> Tokens:
