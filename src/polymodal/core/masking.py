@@ -12,9 +12,12 @@ __all__ = ["attend", "keep", "masked_mean", "masked_softmax", "masked_sum", "som
 def keep(values: Tensor, mask: Tensor) -> Tensor:
     """`values` where `mask` is True, zero elsewhere. `mask` may lack trailing axes of `values`.
 
-    Raises ValueError, with both shapes, where the leading axes are others.
+    Where the mask can be seen to be all True these are the same values, not a copy. Raises ValueError, with both
+    shapes, where the leading axes are others.
     """
     _check_shapes(values, mask, mask.dim())
+    if _all_real(mask):
+        return values
     missing = values.dim() - mask.dim()
     wide = mask.reshape(*mask.shape, *([1] * missing))
     return torch.where(wide, values, torch.zeros((), dtype=values.dtype, device=values.device))
@@ -102,10 +105,10 @@ def some_of(present: Tensor, rate: float, generator: Generator) -> Tensor:
     return (here & (kept | (draws[0] >= rate).unsqueeze(1))).to(present.device)
 
 
-def _all_real(key_mask: Tensor) -> bool:
-    """Whether there are keys and all of them are real; not asked where asking would hold up a device or a compiler."""
-    ready = key_mask.device.type == "cpu" and not torch.compiler.is_compiling()
-    return ready and key_mask.numel() > 0 and bool(key_mask.all())
+def _all_real(mask: Tensor) -> bool:
+    """Whether there is something and all of it is real; not asked where asking would hold up a device or a compiler."""
+    ready = mask.device.type == "cpu" and not torch.compiler.is_compiling()
+    return ready and mask.numel() > 0 and bool(mask.all())
 
 
 def _check_shapes(values: Tensor, mask: Tensor, axes: int) -> None:
