@@ -202,3 +202,19 @@ def test_a_task_without_test_rows_makes_a_page(tmp_path: Path) -> None:
     told = {"version": 1, "run": "x", "rows": {}, "tasks": {"t": task | {"metrics": {}, "intervals": {}}}}
     (tmp_path / "metrics.json").write_text(json.dumps(told))
     assert "0 labelled test rows" in build_report(tmp_path, ()).read_text()
+
+
+def test_controls_of_questions_stand_on_the_page(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    name, entry = next((name, entry) for name, entry in metrics["tasks"].items() if "accuracy" in entry["metrics"])
+    entry["controls"] = {"question_alone": 0.123, "swapped": 0.234}
+    entry["by"] = {HOSTILE: {"n": 7, "accuracy": 0.345}}
+    (tmp_path / "run" / "metrics.json").write_text(json.dumps(metrics))
+    reader = Reader()
+    reader.feed(build_report(tmp_path / "run", fake_examples()).read_text())
+    words = "".join(reader.text)
+    assert reader.open == []
+    assert words.count("Looked up, or guessed?") == 1
+    for wanted in ("The question alone", "0.123", "With what belongs to another row", "0.234", HOSTILE, "0.345"):
+        assert wanted in words[words.index("Looked up") :], name
