@@ -14,6 +14,7 @@ from polymodal.core.shapes import RowAttentionMask, TokenMask, TokenValues
 from polymodal.data.pretrained import PretrainedSource, missing_text_extra
 from polymodal.encoders.decoder import CodeTable, at_rest, searched
 from polymodal.encoders.dropout import Dropout
+from polymodal.encoders.pretrained import quiet
 from polymodal.encoders.transformer import TransformerBlock
 
 __all__ = ["GatedBlock", "GatedLanguage", "Gpt2", "LanguageModel", "LanguageNet", "seen_media"]
@@ -188,7 +189,9 @@ class Gpt2(LanguageModel):
         """
         source = PretrainedSource.find(name)
         options = {"local_files_only": True, "use_safetensors": True, "dtype": torch.float32}
-        return cls(_gpt2(source.config, str(source.folder)).from_pretrained(source.folder, **options))
+        family = _gpt2(source.config, str(source.folder))
+        with quiet():
+            return cls(family.from_pretrained(source.folder, **options))
 
     @classmethod
     def build(cls, config: Mapping[str, Any]) -> "Gpt2":

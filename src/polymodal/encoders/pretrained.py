@@ -15,7 +15,7 @@ from polymodal.core.masking import keep, masked_mean
 from polymodal.data.pretrained import PretrainedSource, missing_text_extra
 from polymodal.encoders.mlp import ResidualBlock
 
-__all__ = ["Frozen", "PretrainedNet", "build_backbone", "frozen_backbone", "load_backbone"]
+__all__ = ["Frozen", "PretrainedNet", "build_backbone", "frozen_backbone", "load_backbone", "quiet"]
 
 REMEMBERED = 256 * 2**20
 """Bytes of vectors that a frozen model keeps at hand."""
@@ -38,7 +38,7 @@ def load_backbone(source: PretrainedSource, digest: str = "") -> nn.Module:
         from transformers import AutoModel
     except ImportError as error:
         raise missing_text_extra() from error
-    with _quiet():
+    with quiet():
         loaded = AutoModel.from_pretrained(
             source.folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
         )
@@ -138,7 +138,7 @@ def _without_pooler(net: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the progress bars of the library, which would spoil what goes to the terminal."""
     from transformers.utils import logging
 

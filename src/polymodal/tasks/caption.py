@@ -15,8 +15,10 @@ from polymodal.core.masking import masked_mean
 from polymodal.data.base import Column, DataTable, Rows
 from polymodal.data.bytepair import END, PADDING, START, BytePair
 from polymodal.data.kinds import parse_labels
+from polymodal.data.language_pieces import FIRST, LanguagePieces
 from polymodal.data.plain import Plain
 from polymodal.encoders.decoder import CausalDecoder
+from polymodal.encoders.gated_language import GatedLanguage, Gpt2
 from polymodal.tasks.base import Decoded, Task, TaughtHead
 from polymodal.tasks.metrics import texts
 from polymodal.tasks.targets import TargetCells, collate_targets
@@ -32,6 +34,10 @@ class Caption(Task):
     pieces, learned from the training texts; a text is written up to the length of the longest of these. `beams` are
     the beginnings that are kept while writing. Answers of several models cannot be brought together: of an ensemble,
     the first one writes.
+
+    `model` names a folder, or an installed package, with a language model of the GPT-2 family, which then writes in its
+    own pieces: it stays as it is and learns to look through gated layers between its own (Alayrac et al. 2022);
+    `vocabulary` and `layers` say nothing then. It needs the extra "text".
     """
 
     reader: "WrittenColumn"
@@ -45,16 +51,23 @@ class Caption(Task):
         hides: Sequence[str] = (),
         vocabulary: Annotated[int, Field(ge=261, le=2**16)] = 1024,
         layers: PositiveInt = 2,
+        model: str | None = None,
         beams: Annotated[int, Field(ge=1, le=64)] = 1,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         weight: NonNegativeFloat = 1.0,
     ) -> None:
         self.target, self.hides, self.vocabulary, self.layers = target, list(hides), vocabulary, layers
-        self.beams, self.dropout, self.weight = beams, dropout, weight
-        self.reader = WrittenColumn(target, vocabulary)
+        self.model, self.beams, self.dropout, self.weight = model, beams, dropout, weight
+        self.reader = WrittenColumn(target, vocabulary, model)
 
-    def head(self, views: int, width: int, combine: Combine) -> "CaptionHead":
+    def head(self, views: int, width: int, combine: Combine) -> "CaptionHead | FrozenCaptionHead":
         """A decoder for the codes of the column."""
+        pieces = self.reader.tokeniser
+        if isinstance(pieces, LanguagePieces):
+            language = Gpt2.build(pieces.config) if pieces.restored else Gpt2.load(pieces.model)
+            heads = next(heads for heads in (8, 4, 2, 1) if language.width % heads == 0)
+            net = GatedLanguage(language, width, heads=heads, dropout=self.dropout)
+            return FrozenCaptionHead(net, self.reader.longest, self.beams)
         heads = next(heads for heads in (4, 2, 1) if width % heads == 0)
         decoder = CausalDecoder(width, len(self.reader.tokeniser), self.layers, heads, self.dropout)
         return CaptionHead(decoder, self.reader.longest, self.beams)
@@ -101,9 +114,49 @@ class CaptionHead(TaughtHead):
         codes = codes[:, : int((codes != PADDING).sum(dim=1).max())]
         mask = codes != PADDING
         before = F.pad(codes[:, :-1], (1, 0), value=START)
-        logits = self.decoder(before, mask, memory)
-        losses = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none").view_as(codes)
-        return masked_mean(losses, mask)
+        return told_apart(self.decoder(before, mask, memory), codes, mask)
+
+
+class FrozenCaptionHead(TaughtHead):
+    """A frozen language model that looks at the fused tokens of a row through gated layers.
+
+    Its own mark for the end of a text stands before the first piece, too, as it did when it was trained.
+    """
+
+    def __init__(self, net: GatedLanguage, longest: int, beams: int) -> None:
+        super().__init__()
+        self.net, self.longest, self.beams = net, longest, beams
+        self.end = net.language.padding
+
+    def forward(self, representation: Representation) -> Tensor:
+        """(batch, places) the codes that are written, with an end and padding behind it."""
+        memory = memory_of(representation)
+        beginnings = torch.full((len(memory.mask), 1), self.end, device=memory.mask.device)
+        made = self.net.write(memory, beginnings, self.end, self.longest, self.beams)
+        ends = made == self.end
+        behind = ends.cumsum(dim=1) > ends.long()
+        return torch.where(behind, PADDING, torch.where(ends, END, made + FIRST))
+
+    def teach(self, representation: Representation, target: Values) -> Tensor:
+        """(labelled,) the mean cross-entropy of each text's codes, each told from the true ones before it."""
+        rows = target.present
+        memory = memory_of(representation)
+        memory = Tokens(memory.values[rows], memory.mask[rows])
+        codes = target.data["target"][target.index[rows]]
+        if not len(codes):
+            return memory.values.new_zeros(0)
+        codes = codes[:, : int((codes != PADDING).sum(dim=1).max())]
+        mask = codes != PADDING
+        wanted = torch.where(codes >= FIRST, codes - FIRST, self.end)
+        before = F.pad(wanted[:, :-1], (1, 0), value=self.end)
+        places = torch.zeros_like(memory.mask, dtype=torch.int64)
+        return told_apart(self.net(before, mask, memory, places), wanted, mask)
+
+
+def told_apart(logits: Tensor, codes: Tensor, mask: Tensor) -> Tensor:
+    """(n,) the mean cross-entropy over the real places of logits (n, places, codes)."""
+    losses = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none").view_as(codes)
+    return masked_mean(losses, mask)
 
 
 def memory_of(representation: Representation) -> Tokens:
@@ -121,12 +174,18 @@ def _texts(series: pd.Series, missing: Sequence[str]) -> list[Any]:
 
 
 class WrittenColumn(Column[TargetCells]):
-    """Texts as codes of word pieces that are learned from the training texts, so that each can be written back."""
+    """Texts as codes of word pieces, so that each can be written back.
 
-    def __init__(self, target: str, size: int) -> None:
-        self.names, self.target, self.size = [target], target, size
-        self.tokeniser = BytePair(size, fold=False)
+    The pieces are learned from the training texts, or are those of a language model.
+    """
+
+    def __init__(self, target: str, size: int, model: str | None = None) -> None:
+        self.names, self.target, self.size, self.model = [target], target, size, model
+        self.tokeniser = self._pieces()
         self.longest = 1
+
+    def _pieces(self) -> BytePair | LanguagePieces:
+        return BytePair(self.size, fold=False) if self.model is None else LanguagePieces(self.model)
 
     def fit(self, table: DataTable, rows: Rows) -> None:
         """Learn the pieces, and how many the longest text has. Raises DataError where there is no text."""
@@ -140,7 +199,7 @@ class WrittenColumn(Column[TargetCells]):
                 found="none",
                 remedy="check the column and the split",
             )
-        self.tokeniser = BytePair(self.size, fold=False)
+        self.tokeniser = self._pieces()
         self.tokeniser.fit(written)
         self.longest = 1 + max(len(self.tokeniser.encode(text)) for text in written)
 
