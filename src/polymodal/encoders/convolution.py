@@ -21,7 +21,7 @@ class ConvolutionBlock(nn.Module):
     no picture depends on its batch. The change starts small (`scale`).
     """
 
-    def __init__(self, channels: int, scale: float = 0.2) -> None:
+    def __init__(self, channels: int, scale: float = 0.5) -> None:
         super().__init__()
         self.first_norm, self.second_norm = _norm(channels), _norm(channels)
         self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
