@@ -43,8 +43,8 @@ ASKED = {
 CLOSELY = {"tokens": "grid"}
 WORDS = {"encoder": "transformer", "tokens": "all", "drop": 0.0}
 MODEL = {"fusion": {"type": "early", "layers": 3, "pool": "class"}}
-# All questions about a picture come in one step, so that it is looked at once. Few rows forget it, since a question needs
-# its picture; without any, the control by the question alone would ask for what was never trained.
+# All questions about a picture come in one step, so that it is looked at once. Few rows forget it, since a question
+# needs its picture; without any, the control by the question alone would ask for what was never trained.
 TRAIN = {"together": "picture", "modality_dropout": 0.1, "batch_size": 128, "epochs": 30}
 
 RECIPE = Recipe(
