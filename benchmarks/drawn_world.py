@@ -51,7 +51,7 @@ def scenes(epochs: int) -> Source:
     return open_source(Spec.from_dict(plain, name="drawn_world"), Path(gettempdir()))
 
 
-def main(epochs: int = 40, seeds: int = 1) -> None:
+def main(epochs: int = 30, seeds: int = 1) -> None:
     """The table is written after each seed."""
     source, rows = scenes(epochs), []
     for seed in range(seeds):
