@@ -105,14 +105,9 @@ class CaptionHead(TaughtHead):
 
     def teach(self, representation: Representation, target: Values) -> Tensor:
         """(labelled,) the mean cross-entropy of each text's codes, each told from the true ones before it."""
-        rows = target.present
-        memory = memory_of(representation)
-        memory = Tokens(memory.values[rows], memory.mask[rows])
-        codes = target.data["target"][target.index[rows]]
+        memory, codes, mask = labelled(representation, target)
         if not len(codes):
             return memory.values.new_zeros(0)
-        codes = codes[:, : int((codes != PADDING).sum(dim=1).max())]
-        mask = codes != PADDING
         before = F.pad(codes[:, :-1], (1, 0), value=START)
         return told_apart(self.decoder(before, mask, memory), codes, mask)
 
@@ -139,14 +134,9 @@ class FrozenCaptionHead(TaughtHead):
 
     def teach(self, representation: Representation, target: Values) -> Tensor:
         """(labelled,) the mean cross-entropy of each text's codes, each told from the true ones before it."""
-        rows = target.present
-        memory = memory_of(representation)
-        memory = Tokens(memory.values[rows], memory.mask[rows])
-        codes = target.data["target"][target.index[rows]]
+        memory, codes, mask = labelled(representation, target)
         if not len(codes):
             return memory.values.new_zeros(0)
-        codes = codes[:, : int((codes != PADDING).sum(dim=1).max())]
-        mask = codes != PADDING
         wanted = torch.where(codes >= FIRST, codes - FIRST, self.end)
         before = F.pad(wanted[:, :-1], (1, 0), value=self.end)
         places = torch.zeros_like(memory.mask, dtype=torch.int64)
@@ -157,6 +147,15 @@ def told_apart(logits: Tensor, codes: Tensor, mask: Tensor) -> Tensor:
     """(n,) the mean cross-entropy over the real places of logits (n, places, codes)."""
     losses = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none").view_as(codes)
     return masked_mean(losses, mask)
+
+
+def labelled(representation: Representation, target: Values) -> tuple[Tokens, Tensor, Tensor]:
+    """Of the rows with a text: what they can be told from, their codes (n, places) and which of these are real."""
+    rows, memory = target.present, memory_of(representation)
+    codes = target.data["target"][target.index[rows]]
+    mask = codes != PADDING
+    longest = int(mask.sum(dim=1).max()) if len(codes) else 0
+    return Tokens(memory.values[rows], memory.mask[rows]), codes[:, :longest], mask[:, :longest]
 
 
 def memory_of(representation: Representation) -> Tokens:
