@@ -121,7 +121,7 @@ def read_facts(run: Path) -> Facts:
             found="a folder without it" if run.is_dir() else "no such folder",
             remedy="finish the run with polymodal fit --resume",
         )
-    if metrics.get("tasks") == {}:
+    if "objectives" in metrics and not metrics.get("tasks"):
         raise answers_nothing(run)
     predictions = _parquet(run / "predictions.parquet")
     spec_file = next((run / name for name in ("spec.resolved.yaml", "spec.yaml") if (run / name).exists()), None)
