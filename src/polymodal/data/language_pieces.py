@@ -72,11 +72,3 @@ class LanguagePieces:
         self.tokeniser = Tokenizer.from_str(self.description)
         self.tokeniser.no_padding()
         self.tokeniser.no_truncation()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "LanguagePieces":
-        """Nothing in it changes but by fit and restore, which a copy has for itself."""
-        copied = LanguagePieces(self.model)
-        if self.description:
-            copied.restore(self.state())
-            copied.restored = self.restored
-        return copied
