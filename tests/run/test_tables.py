@@ -7,7 +7,7 @@ import pytest
 from polymodal.core import DataError
 from polymodal.data.base import DataTable
 from polymodal.data.tabular import TableColumn
-from polymodal.run.tables import fingerprint, open_source, read_source, with_absent
+from polymodal.run.tables import divide, fingerprint, open_source, read_source, with_absent
 from polymodal.tasks.targets import LabelColumn
 from tests.run.small import cohort, spec
 
@@ -50,3 +50,9 @@ def test_the_settled_spec_finds_its_table_from_the_run(folder):
     source = open_source(spec(folder), folder / "runs" / "first")
     assert source.spec.data.table == "../../cohort.csv"
     assert source.spec.path(source.spec.data.table).parts[-4:] == ("first", "..", "..", "cohort.csv")
+
+
+def test_a_column_to_draw_by_that_is_not_there_is_told_before_training(folder):
+    source = open_source(spec(folder, "train.together=drugs"), folder)
+    with pytest.raises(DataError, match='expected: a column "drugs"'):
+        divide(source, source.spec.build())

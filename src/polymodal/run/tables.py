@@ -123,6 +123,8 @@ def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rule
     separators = {name: task.separator for name, task in parts.tasks.items() if isinstance(task, Multilabel)}
     unordered = [name for name, task in parts.tasks.items() if isinstance(task, Ordinal) and task.order is None]
     roles, files = Roles(inputs, targets, rules.id, rules.group, separators, unordered), _files(table, parts)
+    if parts.settings.together is not None:
+        table.column(parts.settings.together)  # that it is not there is said now, not when training begins
     strata = strata_of(table, list(targets.values()))
     made = divided(table, plan, rules.group, inseparable(table, roles, files), strata)
     findings = examine(table, roles, made.split, files, rules.joins, rules.allow)
