@@ -2,23 +2,29 @@
 
 Question: on five sets and several seeds, how good is each fusion when everything is there, when each modality is dark,
 and when a share of every modality's content is hidden? Two measures of MultiBench (Liang et al. 2021, section 3.4) sum
-up the last: relative robustness is the mean of the headline metric over the strengths of noise, effective robustness is
-how far it lies above that of late fusion with the same loss of quality to spare, both over tasks.
-Read by: means over seeds with a 95 % interval of the paired difference to the best fusion of the set (Student's t).
-Every fusion has its default options; own losses are those that its form allows. Sets are cut to at most ROWS training
-rows so that all of it can be run on two cores; cells that the CSV holds already are not run again.
+up the last: relative robustness is the mean of the score over the strengths of noise, effective robustness is how much
+more of its clean score a fusion keeps than late fusion does. The score of a set is the mean headline metric of its tasks.
+Read by: means over seeds, and the 95 % interval of the paired difference to the best fusion of the set (Student's t over
+seeds, which share rows: it tells of weights and order, not of other rows).
+Every fusion has its default options; own losses are those that its form allows; one member each. Sets are cut to at
+most ROWS training rows so that all of it can be run on two cores. Each set has a table of its own; cells that it holds
+already are not run again.
 
     python benchmarks/fusion.py [SET …] [--seeds N] [--fusions a,b]
+    python benchmarks/fusion.py --told                  # results/fusion.csv out of what there is
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from compare import Fold, compare_fold, named_division, open_set, score
 from record import read, write
+from scipy import stats
 
 from polymodal.core import Batch, Values
 from polymodal.core.seeding import torch_generator
@@ -30,7 +36,7 @@ from polymodal.spec.parts import FUSIONS
 from polymodal.tasks.metrics import Answers
 from polymodal.training.predicting import answers, outputs
 
-__all__ = ["SETS", "cells", "main", "measured"]
+__all__ = ["SETS", "main", "measured", "scores", "told"]
 
 SETS = ("senses_digits", "biotac_sp", "emoji_noto", "glyphs", "womens_clothing")
 ROWS = 3_000
@@ -68,7 +74,11 @@ def noisy(fold: Fold, rate: float) -> dict[str, Answers]:
 def measured(source: Source, fusion: str, seed: int) -> Iterator[dict[str, Any]]:
     """The rows of one cell: a fusion on a set with a seed, every task in every condition."""
     fold = compare_fold(
-        source, division_of(source), seed=seed, overrides=(f"model.fusion={{type: {fusion}}}",), floors=False
+        source,
+        division_of(source),
+        seed=seed,
+        overrides=(f"model.fusion={{type: {fusion}}}", "train.members=1"),
+        floors=False,
     )
     names = list(fold.fitted.model.modalities)
     conditions = {"clean": fold.ours()}
@@ -90,42 +100,61 @@ def measured(source: Source, fusion: str, seed: int) -> Iterator[dict[str, Any]]
             }
 
 
-def cells(names: Sequence[str], fusions: Sequence[str], seeds: int) -> Iterator[tuple[str, str, int]]:
-    """What is to be run, all fusions of one seed before the next seed."""
-    for name in names:
-        for seed in range(seeds):
-            for fusion in fusions:
-                yield name, fusion, seed
+def scores(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row for each fusion and seed of one set: what it scores in four conditions, each the mean over tasks."""
+    every = rows.groupby(["fusion", "seed", "condition"])["value"].mean().unstack("condition")
+    noise = every[[name for name in every.columns if name.startswith("noise")]].mean(axis=1)
+    dark = every[[name for name in every.columns if name.endswith("dark")]].mean(axis=1)
+    kept = noise - every["clean"]
+    late = kept.xs("late", level="fusion").reindex(kept.index.get_level_values("seed")).to_numpy()
+    return pd.DataFrame({"clean": every["clean"], "dark": dark, "relative": noise, "effective": kept - late})
+
+
+def told(name: str) -> Iterator[dict[str, Any]]:
+    """A row for each fusion and condition of a set: its mean, and its distance to the best there."""
+    found = scores(pd.DataFrame(read(f"fusion_{name}")))
+    for condition in found.columns:
+        wide = found[condition].unstack("fusion")
+        best = wide.mean().idxmax()
+        for fusion in wide.columns:
+            behind = (wide[fusion] - wide[best]).dropna()
+            reach = 0.0
+            if fusion != best:
+                spread = behind.std(ddof=1) / len(behind) ** 0.5
+                reach = float(stats.t.ppf(0.975, len(behind) - 1) * spread) if len(behind) > 1 else float("nan")
+            yield {"set": name, "condition": condition, "fusion": fusion, "seeds": len(behind)} | {
+                "value": wide[fusion].mean(),
+                "best": best,
+                "difference": behind.mean(),
+                "low": behind.mean() - reach,
+                "high": behind.mean() + reach,
+                "level": behind.mean() + reach >= 0,
+            }
 
 
 def main() -> None:
-    """Run what is not there yet; the table is written after each cell."""
+    """Run what is not there yet; the table of a set is written after each cell."""
     asked = argparse.ArgumentParser(description="Which fusion to choose.")
     asked.add_argument("sets", nargs="*", default=list(SETS))
     asked.add_argument("--seeds", type=int, default=5)
     asked.add_argument("--fusions", default=",".join(sorted(FUSIONS.parts())))
+    asked.add_argument("--told", action="store_true")
     given = asked.parse_args()
-    rows = read("fusion")
-    done = {(row["set"], row["fusion"], int(row["seed"])) for row in rows}
-    opened: dict[str, Source] = {}
-    for name, fusion, seed in cells(given.sets, given.fusions.split(","), given.seeds):
-        if (name, fusion, seed) in done:
-            continue
-        if name not in opened:
-            opened[name] = open_set(name)
-        rows += measured(opened[name], fusion, seed)
-        write("fusion", rows, seed)
-        print(
-            name,
-            fusion,
-            seed,
-            *(
-                f"{row['task']} {row['value']:.3f}"
-                for row in rows
-                if row["condition"] == "clean" and (row["set"], row["fusion"], row["seed"]) == (name, fusion, seed)
-            ),
-            flush=True,
-        )
+    if given.told:
+        there = [name for name in given.sets if read(f"fusion_{name}")]
+        write("fusion", [row for name in there for row in told(name)], "0 to 4")
+        return
+    for name in given.sets:
+        rows, source = read(f"fusion_{name}"), open_set(name)
+        done = {(row["fusion"], int(row["seed"])) for row in rows}
+        for seed, fusion in product(range(given.seeds), given.fusions.split(",")):
+            if (fusion, seed) in done:
+                continue
+            new = list(measured(source, fusion, seed))
+            rows += new
+            write(f"fusion_{name}", rows, seed)
+            clean = (f"{row['task']} {row['value']:.3f}" for row in new if row["condition"] == "clean")
+            print(name, fusion, seed, round(new[0]["seconds"]), *clean, flush=True)
 
 
 if __name__ == "__main__":

@@ -229,3 +229,25 @@ def test_rows_that_share_a_value_are_drawn_together(folder: Path, monkeypatch: p
     assert len(set(drawn[1])) == len(dict(known)) + len(drugs) - len(known)
     with pytest.raises(DataError, match="drugs"):
         fitted(ready(folder, "train.members=1", "train.together=drugs"))
+
+
+def test_rows_without_any_label_are_known_to_readers_and_not_visited(folder: Path, asked: list[Asked]):
+    given = ready(folder, "train.members=2")
+    frame = given.table.frame.astype(object)
+    blank = given.division.development[::3]
+    frame.loc[blank, ["sick", "score", "signs"]] = None
+    frame.loc[blank, "drug"] = "opium"
+    made = fit_parts(replace(given.table, frame=frame), given.parts, given.division)
+    for member in asked:
+        assert not set(blank) & {*member.rows["train"], *member.rows["validation"]}
+    assert "opium" in str(made.model.modalities["labs"].reader.state())
+    assert np.isin(blank, np.concatenate([made.split.train, made.split.validation])).all()
+
+
+def test_objectives_visit_rows_without_any_label(folder: Path, asked: list[Asked]):
+    given = ready(folder, "train.members=1", "objectives.hide={type: masked, modalities: [labs]}")
+    frame = given.table.frame.astype(object)
+    blank = given.division.split.train[::3]
+    frame.loc[blank, ["sick", "score", "signs"]] = None
+    fit_parts(replace(given.table, frame=frame), given.parts, given.division)
+    assert set(blank) <= set(asked[0].rows["train"])

@@ -11,7 +11,7 @@ import numpy as np
 from polymodal.core import Refusal
 from polymodal.core.seeding import derive, seeded
 from polymodal.data.base import DataTable, Rows
-from polymodal.data.cells import parse_labels
+from polymodal.data.cells import absent, parse_labels
 from polymodal.data.ledger import BadRows, apply_policy
 from polymodal.data.samples import Samples
 from polymodal.data.splits import Split
@@ -54,12 +54,14 @@ def fit_parts(
 ) -> Fitted:
     """Fit every reader on the rows that are not for the test, read the table, build the model, train it.
 
-    `place` is a folder that keeps checkpoints, where valid ones are continued from, and what is begun with: readers and
-    weights of another run. What had to be refused is told to `watch.report` as events "refused". Raises DataError,
-    DivergedError, or Interrupted.
+    Rows without a label of any task are known to the readers; training visits them only where an objective, or a task
+    without a target, can learn from them. `place` is a folder that keeps checkpoints, where valid ones are continued
+    from, and what is begun with: readers and weights of another run. What had to be refused is told to `watch.report`
+    as events "refused". Raises DataError, DivergedError, or Interrupted.
     """
-    start = place[1]
-    settings = parts.settings.resolved(len(division.split.train), all(task.ensembles for task in parts.tasks.values()))
+    start, teach = place[1], _teaching(table, parts)
+    taught = np.intersect1d(division.split.train, teach)
+    settings = parts.settings.resolved(len(taught), all(task.ensembles for task in parts.tasks.values()))
     learned = division.split.train if settings.members == 1 else division.development
     known = [parts.modalities[name].reader for name in start.modalities]
     start.restore(parts)
@@ -73,8 +75,9 @@ def fit_parts(
     for name, modality in parts.modalities.items():
         encoder, reason = modality.chosen()
         watch.report({"event": "encoder", "modality": name, "encoder": encoder, "reason": reason})
+    told = np.intersect1d(kept, teach)
     members = [
-        _member(number, replace(parts, settings=settings), samples, division.member(number, kept), place, watch)
+        _member(number, replace(parts, settings=settings), samples, division.member(number, told), place, watch)
         for number in range(settings.members or 1)
     ]
     split = division.split
@@ -126,6 +129,16 @@ def _blocks(table: DataTable, column: str | None) -> np.ndarray | None:
     return np.unique(
         [f"row {row}" if label is None else f"is {label}" for row, label in enumerate(labels)], return_inverse=True
     )[1]
+
+
+def _teaching(table: DataTable, parts: Parts) -> Rows:
+    """The rows that training can learn from: those with a label of some task, or all where other things teach, too."""
+    every = np.arange(len(table), dtype=np.int64)
+    targets = [task.target for task in parts.tasks.values()]
+    if parts.objectives or None in targets:
+        return every
+    empty = [absent(table.column(target), table.missing) for target in targets if target is not None]
+    return every[~np.all(empty, axis=0)]
 
 
 def _kept(table: DataTable, samples: Samples, policy: BadRows) -> tuple[Rows, list[Refusal]]:

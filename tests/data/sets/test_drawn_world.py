@@ -49,8 +49,9 @@ def test_the_same_seed_makes_the_same_set_and_another_another(made, tmp_path):
 
 def test_the_counts_are_those_asked_for(scenes, questions, words):
     assert scenes["part"].value_counts().to_dict() == FEW
-    assert len(questions) == QUESTIONS * len(scenes)
-    assert SET.rows == QUESTIONS * sum(COUNTS.values())
+    asked = {part: QUESTIONS[part] * pictures for part, pictures in FEW.items()}
+    assert questions["part"].value_counts().to_dict() == asked
+    assert SET.rows == sum(QUESTIONS[part] * pictures for part, pictures in COUNTS.items())
     assert words.groupby("part")["caption"].nunique().to_dict() == {"train": 252, "validation": 36, "test": 144}
     assert len(words) == 2 * 252 + 36 + 144
 

@@ -5,8 +5,8 @@ the folder `pictures`:
 
 - scenes: one to four objects, 48 × 48 pixels, with a caption. Within test and within validation a caption is true of
   one picture only; no scene and no caption of one part is in another.
-- questions: five for each of these pictures, of different kinds where the scene allows, in the manner of Sort-of-CLEVR
-  (Santoro et al. 2017).
+- questions: twelve for each of these pictures in training, five elsewhere, of different kinds where the scene allows,
+  in the manner of Sort-of-CLEVR (Santoro et al. 2017).
 - words: one object, 32 × 32 pixels, with a caption; the same caption has several pictures.
 
 Four of the 24 pairs of colour and shape (HELD_OUT) are in no picture and no sentence of training and validation; every
@@ -51,12 +51,12 @@ from polymodal.data.sets.drawn_scenes import (
 
 __all__ = ["COUNTS", "QUESTIONS", "SET", "Drawn", "draw_scenes", "draw_words", "make"]
 
-COUNTS = {"train": 6_000, "validation": 600, "test": 1_000}
+COUNTS = {"train": 12_000, "validation": 600, "test": 1_000}
 """Pictures of each part in the table scenes."""
 OBJECTS = (0.1, 0.3, 0.3, 0.3)
 """Share of scenes with one to four objects."""
-QUESTIONS = 5
-"""For each picture."""
+QUESTIONS = {"train": 12, "validation": 5, "test": 5}
+"""For each picture of a part. A net asked five times about each training picture learns the answers by heart."""
 WORD_SIDE, WORD_STEP = 32, 8
 """Pixels along a picture of the table words, and from one place to the next."""
 PER_CAPTION = {"train": 12, "validation": 4, "test": 4}
@@ -182,7 +182,7 @@ def _interviews(drawn: Sequence[Drawn], part: str, seed: int) -> Iterator[dict[s
         scene = drawn[place].scene
         unseen = is_unseen(scene)
         other = lenders[unseen][int(generator.integers(len(lenders[unseen])))]
-        for asked in interview.ask(scene, other, QUESTIONS):
+        for asked in interview.ask(scene, other, QUESTIONS[part]):
             yield {
                 "picture": f"scene-{place:05d}.png",
                 "question": asked.question,
@@ -223,7 +223,7 @@ SET = DataSet(
     title="Drawn world (synthetic): pictures of a few objects, with captions and with questions",
     origin="made on this machine: drawn with NumPy from a seed",
     licence="none needed: nothing is taken from elsewhere",
-    rows=QUESTIONS * sum(COUNTS.values()),
+    rows=sum(QUESTIONS[part] * pictures for part, pictures in COUNTS.items()),
     tables={
         "questions.parquet": "one row for each question: picture, question, answer, kind, relational, unseen, part",
         "scenes.parquet": "one row for each picture: caption, objects, combination, unseen, part, scene (the truth)",
