@@ -3,9 +3,9 @@
 Question: on five sets and several seeds, how good is each fusion when everything is there, when each modality is dark,
 and when a share of every modality's content is hidden? Two measures of MultiBench (Liang et al. 2021, section 3.4) sum
 up the last: relative robustness is the mean of the score over the strengths of noise, effective robustness is how much
-more of its clean score a fusion keeps than late fusion does. The score of a set is the mean headline metric of its tasks.
-Read by: means over seeds, and the 95 % interval of the paired difference to the best fusion of the set (Student's t over
-seeds, which share rows: it tells of weights and order, not of other rows).
+more of its clean score a fusion keeps than late fusion does. The score of a set is the mean headline of its tasks.
+Read by: means over seeds, and the 95 % interval of the paired difference to the best fusion of the set (Student's t;
+seeds share their rows, so it tells of weights and order, not of other rows).
 Every fusion has its default options; own losses are those that its form allows; one member each. Sets are cut to at
 most ROWS training rows so that all of it can be run on two cores. Each set has a table of its own; cells that it holds
 already are not run again.
@@ -40,6 +40,10 @@ __all__ = ["SETS", "main", "measured", "scores", "told"]
 
 SETS = ("senses_digits", "biotac_sp", "emoji_noto", "glyphs", "womens_clothing")
 ROWS = 3_000
+FORMS = {name: f"{{type: {name}}}" for name in sorted(FUSIONS.parts())} | {
+    f"late_{combine}": f"{{type: late, combine: {combine}}}" for combine in ("mean", "learned")
+}
+"""What is compared: every fusion as it is by default, which for late is the product; and the other ways to be late."""
 NOISE = (0.2, 0.4, 0.6, 0.8)
 """Shares of the content that are hidden in every modality at once."""
 
@@ -77,7 +81,7 @@ def measured(source: Source, fusion: str, seed: int) -> Iterator[dict[str, Any]]
         source,
         division_of(source),
         seed=seed,
-        overrides=(f"model.fusion={{type: {fusion}}}", "train.members=1"),
+        overrides=(f"model.fusion={FORMS[fusion]}", "train.members=1"),
         floors=False,
     )
     names = list(fold.fitted.model.modalities)
@@ -137,7 +141,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description="Which fusion to choose.")
     asked.add_argument("sets", nargs="*", default=list(SETS))
     asked.add_argument("--seeds", type=int, default=5)
-    asked.add_argument("--fusions", default=",".join(sorted(FUSIONS.parts())))
+    asked.add_argument("--fusions", default=",".join(FORMS))
     asked.add_argument("--told", action="store_true")
     given = asked.parse_args()
     if given.told:
