@@ -7,8 +7,8 @@ more of its clean score a fusion keeps than late fusion does. The score of a set
 Read by: means over seeds, and the 95 % interval of the paired difference to the best fusion of the set (Student's t;
 seeds share their rows, so it tells of weights and order, not of other rows).
 Every fusion has its default options; own losses are those that its form allows; one member each. Sets are cut to at
-most ROWS training rows so that all of it can be run on two cores. Each set has a table of its own; cells that it holds
-already are not run again.
+most ROWS training rows and EPOCHS passes so that all of it can be run on two cores. Each set has a table of its own;
+cells that it holds already are not run again.
 
     python benchmarks/fusion.py [SET …] [--seeds N] [--fusions a,b]
     python benchmarks/fusion.py --told                  # results/fusion.csv out of what there is
@@ -39,7 +39,7 @@ from polymodal.training.predicting import answers, outputs
 __all__ = ["SETS", "main", "measured", "scores", "told"]
 
 SETS = ("senses_digits", "biotac_sp", "emoji_noto", "glyphs", "womens_clothing")
-ROWS = 3_000
+ROWS, EPOCHS = 2_000, 20
 FORMS = {name: f"{{type: {name}}}" for name in sorted(FUSIONS.parts())} | {
     f"late_{combine}": f"{{type: late, combine: {combine}}}" for combine in ("mean", "learned")
 }

@@ -1,12 +1,13 @@
 """The transformer: padding is invisible, order matters, nothing is NaN, the future stays unseen."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
 from torch import Tensor
 
 from polymodal.core import Tokens
+from polymodal.encoders.conditional import ConditionalBlock
 from polymodal.encoders.transformer import Pool, Transformer
 
 WIDTH = 16
@@ -24,10 +25,10 @@ def encode(net: Transformer, pool: Pool, tokens: Tokens) -> Tokens:
 
 
 @pytest.mark.parametrize("how", ["mean", "class", "attention"])
-@pytest.mark.parametrize("causal", [False, True])
-def test_padded_equals_unpadded(how: Pooling, causal: bool) -> None:
+@pytest.mark.parametrize("options", [{}, {"causal": True}, {"share": 0.5}])
+def test_padded_equals_unpadded(how: Pooling, options: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    net, pool = Transformer(WIDTH, causal=causal).eval(), Pool(WIDTH, how).eval()
+    net, pool = Transformer(WIDTH, **options).eval(), Pool(WIDTH, how).eval()
     values = torch.randn(3, 9, WIDTH)
     short = encode(net, pool, tokens_of(values[:, :5], 5)).values
     long = encode(net, pool, tokens_of(values, 5)).values
@@ -85,3 +86,15 @@ def test_a_width_may_be_odd() -> None:
 def test_width_must_divide_by_heads() -> None:
     with pytest.raises(ValueError, match="width 10 and 4 heads"):
         Transformer(10, heads=4)
+
+
+def test_every_second_layer_may_work_on_a_share_of_the_tokens() -> None:
+    net = Transformer(WIDTH, layers=4, share=0.5).eval()
+    tokens = tokens_of(torch.randn(2, 8, WIDTH), 6)
+    assert net(tokens).values.shape == (2, 8, WIDTH)
+    chosen = [float(block.chosen) for block in net.blocks if isinstance(block, ConditionalBlock)]
+    assert chosen == [0.5, 0.5]
+    with pytest.raises(ValueError, match="packed"):
+        net(tokens, torch.ones(2, 8, 8, dtype=torch.bool))
+    with pytest.raises(ValueError, match="causal"):
+        Transformer(WIDTH, causal=True, share=0.5)

@@ -1,5 +1,7 @@
 """All tokens see each other; where they stand matters, and in which order modalities are given does not."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -46,9 +48,9 @@ def test_a_mark_is_not_put_under_the_mask():
     torch.testing.assert_close(marked.values[tokens.mask], tokens.values[tokens.mask] + 1)
 
 
-@pytest.mark.parametrize("pool", ["class", "attention"])
-def test_other_ways_to_make_one_token_keep_the_contract(pool: str):
-    check_fusion(Early(layers=1, heads=2, pool=pool))
+@pytest.mark.parametrize("options", [{"pool": "class"}, {"pool": "attention"}, {"share": 0.5}])
+def test_other_ways_to_join_keep_the_contract(options: dict[str, Any]):
+    check_fusion(Early(layers=2, heads=2, **options))
 
 
 def test_a_class_token_hears_of_everything_and_is_nobodys_token():

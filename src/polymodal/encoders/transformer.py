@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from polymodal.core import Tokens
 from polymodal.core.masking import attend, keep, masked_mean, masked_softmax
 from polymodal.core.shapes import AttentionMask, OtherMask, OtherValues, RowAttentionMask, TokenMask, TokenValues
+from polymodal.encoders.conditional import ConditionalBlock
 from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.positions import sine_cosine
 
@@ -157,7 +158,8 @@ class Transformer(nn.Module):
 
     Where tokens carry positions, these are added as sines and cosines before the first layer (`place=False` leaves them
     out). `causal` lets a token see only itself and the ones before it. `skipped` is the rate of stochastic depth in the
-    last layer; it grows from zero in the first.
+    last layer; it grows from zero in the first. With a `share` below 1, every second layer works on that share of the
+    tokens of a row, which it chooses (ConditionalBlock); such a transformer is not causal, nor are its rows packed.
     """
 
     def __init__(
@@ -170,22 +172,32 @@ class Transformer(nn.Module):
         skipped: float = 0.0,
         causal: bool = False,
         place: bool = True,
+        share: float = 1.0,
     ) -> None:
         super().__init__()
-        self.width, self.causal, self.place = width, causal, place
+        if causal and share < 1.0:
+            raise ValueError("a causal transformer cannot choose tokens: the choice would depend on later ones")
+        self.width, self.causal, self.place, self.share = width, causal, place, share
         rates = [skipped * layer / max(layers - 1, 1) for layer in range(layers)]
-        self.blocks = nn.ModuleList(TransformerBlock(width, heads, expansion, dropout, rate) for rate in rates)
+        blocks = [TransformerBlock(width, heads, expansion, dropout, rate) for rate in rates]
+        self.blocks = nn.ModuleList(
+            ConditionalBlock(block, width, share) if share < 1.0 and layer % 2 else block
+            for layer, block in enumerate(blocks)
+        )
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tokens, row_mask: RowAttentionMask | None = None) -> Tokens:
         """The same tokens, each changed by the others of its row, or by those that `row_mask` lets it see."""
+        if row_mask is not None and self.share < 1.0:
+            raise ValueError("a transformer that chooses tokens cannot read packed rows")
         values = keep(tokens.values, tokens.mask)
         if self.place and tokens.positions is not None:
             values = values + self.places(tokens.positions.to(values.dtype))
         length = values.shape[1]
         order = torch.ones(length, length, dtype=torch.bool, device=values.device).tril() if self.causal else None
         for block in self.blocks:
-            values = block(values, tokens.mask, order, row_mask)
+            limits = () if self.share < 1.0 else (order, row_mask)
+            values = block(values, tokens.mask, *limits)
         return Tokens(keep(self.norm(values), tokens.mask), tokens.mask, tokens.positions)
 
     def places(self, positions: Tensor) -> Tensor:
