@@ -12,6 +12,7 @@ from polymodal.evaluation.baselines import Baseline, Question, fit_baselines
 from polymodal.evaluation.controls import controls
 from polymodal.evaluation.design import Design
 from polymodal.evaluation.missing import group_sizes, missing_map
+from polymodal.evaluation.searching import searches
 from polymodal.evaluation.subsets import Subsets, alone_and_dark
 from polymodal.run import Run
 from polymodal.run.fitting import Fitted
@@ -46,9 +47,11 @@ def judge_run(run: Run, *, seed: int = 0) -> dict[str, Any]:
         blocks = None if groups is None else groups[rows][labelled[name]]
         better = bool(task["higher_is_better"])
         judge = _Judge(task["headline"], better, blocks, seed)
-        task["baselines"] = {floor: judge.baseline(made) for floor, made in found[name].items()}
-        task["versus_plain"] = judge.versus(subsets.whole[name], found[name])
-        task |= _shown(judge, subsets, name)
+        task |= judge.beside(subsets.whole[name], found[name]) | _shown(judge, subsets, name)
+    for name, search in searches(fitted, groups, seed=seed).items():
+        task = told["tasks"][name]
+        judge = _Judge(task["headline"], bool(task["higher_is_better"]), search.groups, seed)
+        task |= judge.beside(search.ours, search.floors)
     for name, more in controls(fitted, rows, seed=seed).items():
         told["tasks"][name] |= more
     parts = {part: getattr(fitted.split, part) for part in ("train", "validation", "test")}
@@ -78,9 +81,13 @@ class _Judge:
         bounds = {name: list(pair) for name, pair in judged.intervals().items()}
         return {"n": len(made), "metrics": dict(judged.metrics), "intervals": bounds}
 
-    def baseline(self, made: Baseline) -> dict[str, Any]:
-        """The same for a plain model, with how many rows taught it and what it chose."""
-        return self.table(made.answers) | {"rows": made.rows, "settings": made.settings}
+    def beside(self, ours: Answers, plain: Mapping[str, Baseline]) -> dict[str, Any]:
+        """The tables of plain models, with how many rows taught each and what it chose, and the gap to the best."""
+        tables = {
+            name: self.table(made.answers) | {"rows": made.rows, "settings": made.settings}
+            for name, made in plain.items()
+        }
+        return {"baselines": tables, "versus_plain": self.versus(ours, plain)}
 
     def gap(self, ours: Answers, theirs: Answers) -> dict[str, Any] | None:
         """How much better `ours` is by the headline metric; None where that is undefined."""
@@ -91,7 +98,7 @@ class _Judge:
 
     def versus(self, ours: Answers, plain: Mapping[str, Baseline]) -> dict[str, Any] | None:
         """The gap to the better one of the plain models; the closest when a metric is undefined for one."""
-        gaps = {name: self.gap(ours, plain[name].answers) for name in FLOORS}
+        gaps = {name: self.gap(ours, plain[name].answers) for name in FLOORS if name in plain}
         known = {name: gap for name, gap in gaps.items() if gap is not None}
         if not known:
             return None

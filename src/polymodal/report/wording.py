@@ -36,6 +36,11 @@ EXPLAINED = {
     "spearman": ("Spearman’s ρ", "How well predictions put the rows in order."),
     "qwk": ("quadratic kappa", "Agreement on an ordered scale beyond chance: 0 is chance, 1 is perfect."),
     "c_index": ("concordance", "How often the larger of two true values has the larger prediction."),
+    "mrr": ("mean reciprocal rank", "The mean of 1 / rank of what was sought: 1 is always first, .5 always second."),
+    "recall_at_1": ("recall at 1", "The share of queries that find what they seek at the first place."),
+    "recall_at_5": ("recall at 5", "The share of queries that find what they seek among the first five."),
+    "recall_at_10": ("recall at 10", "The share of queries that find what they seek among the first ten."),
+    "median_rank": ("median rank", "Half of the queries find what they seek at this place or before; lower is better."),
     "exact_match": ("exact match", "The share of rows with every label right."),
 }
 """Metric names to the name inside a sentence and one sentence."""
@@ -44,8 +49,9 @@ FLOORS = {"trivial": "commonest answer", "linear": "linear model", "boosting": "
 
 
 def floor(name: str, kind: str) -> str:
-    """A plain model's name; the trivial one says the mean where numbers are asked for."""
-    return "mean" if name == "trivial" and kind == "numbers" else FLOORS.get(name, name)
+    """A plain model's name; the trivial one says the mean where numbers are asked for, and nothing of what is sought."""
+    trivial = {"numbers": "mean", "ranks": "blind search"}
+    return trivial[kind] if name == "trivial" and kind in trivial else FLOORS.get(name, name)
 
 
 def label(metric: str) -> str:
