@@ -15,7 +15,7 @@ from polymodal.run import answers_nothing
 
 __all__ = ["Facts", "TaskFacts", "read_facts"]
 
-KINDS = {"regression": "numbers", "ordinal": "ordered", "multilabel": "labels"}
+KINDS = {"regression": "numbers", "ordinal": "ordered", "multilabel": "labels", "retrieval": "ranks"}
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ FLOORS = {"trivial": "commonest answer", "linear": "linear model", "boosting": "
 
 
 def floor(name: str, kind: str) -> str:
-    """A plain model's name; the trivial one says the mean where numbers are asked for, and nothing of what is sought."""
+    """A plain model's name; the trivial one says the mean of numbers, and nothing of what is sought."""
     trivial = {"numbers": "mean", "ranks": "blind search"}
     return trivial[kind] if name == "trivial" and kind in trivial else FLOORS.get(name, name)
 
