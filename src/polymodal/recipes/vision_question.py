@@ -14,12 +14,12 @@ __all__ = ["RECIPE"]
 
 def _cook(kitchen: Kitchen) -> Told:
     found: list[Finding] = []
-    for data_set, (question, target, kinds) in ASKED.items():
+    for data_set, (question, target, kinds, epochs) in ASKED.items():
         plain = kitchen.spec(data_set).to_dict()
         asked = {"type": "answer", "target": target, "question": question} | ({"by": kinds} if kinds else {})
         plain["modalities"]["picture"] |= CLOSELY
         plain["modalities"][question] |= WORDS
-        plain |= {"tasks": {"answer": asked}, "model": MODEL, "train": TRAIN}
+        plain |= {"tasks": {"answer": asked}, "model": MODEL, "train": TRAIN | {"epochs": epochs}}
         told = kitchen.fitted(data_set, kitchen.spec(data_set).replaced(plain))
         found.append(figure(told, "answer", "accuracy", f"{data_set}: answers that are right"))
         found += _more(data_set, told["tasks"]["answer"])
@@ -34,10 +34,11 @@ def _more(data_set: str, entry: Mapping[str, Any]) -> list[Finding]:
     return found + [Finding(f"{data_set}, {kind}", told["accuracy"], None, told["n"]) for kind, told in kinds]
 
 
+# Question, answer, kind of question, and epochs: by how many questions there are.
 ASKED = {
-    "easy_vqa": ("question", "answer", "kind"),
-    "drawn_world": ("question", "answer", "kind"),
-    "nlvr_small": ("sentence", "label", None),
+    "easy_vqa": ("question", "answer", "kind", 30),
+    "drawn_world": ("question", "answer", "kind", 10),
+    "nlvr_small": ("sentence", "label", None, 30),
 }
 # A question is about a place: the picture keeps its grid, the question its words, and both look at each other.
 CLOSELY = {"tokens": "grid"}
@@ -45,7 +46,7 @@ WORDS = {"encoder": "transformer", "tokens": "all", "drop": 0.0}
 MODEL = {"fusion": {"type": "early", "layers": 3, "pool": "class"}}
 # All questions about a picture come in one step, so that it is looked at once. Few rows forget it, since a question
 # needs its picture; without any, the control by the question alone would ask for what was never trained.
-TRAIN = {"together": "picture", "modality_dropout": 0.1, "batch_size": 128, "epochs": 30}
+TRAIN = {"together": "picture", "modality_dropout": 0.1, "batch_size": 128}
 
 RECIPE = Recipe(
     "vision_question", "Questions about pictures, with controls", ("easy_vqa", "drawn_world", "nlvr_small"), _cook
