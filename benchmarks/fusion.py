@@ -39,7 +39,7 @@ from polymodal.training.predicting import answers, outputs
 __all__ = ["SETS", "main", "measured", "scores", "told"]
 
 SETS = ("senses_digits", "biotac_sp", "emoji_noto", "glyphs", "womens_clothing")
-ROWS, EPOCHS = 2_000, 20
+ROWS, EPOCHS = 1_500, 12
 FORMS = {name: f"{{type: {name}}}" for name in sorted(FUSIONS.parts())} | {
     f"late_{combine}": f"{{type: late, combine: {combine}}}" for combine in ("mean", "learned")
 }
