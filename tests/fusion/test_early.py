@@ -45,7 +45,14 @@ def test_a_mark_is_not_put_under_the_mask():
     tokens = fake_tokens(6, 4, 8)
     marked = mark_tokens(tokens, torch.ones(8))
     assert not marked.values[~tokens.mask].any()
-    torch.testing.assert_close(marked.values[tokens.mask], tokens.values[tokens.mask] + 1)
+    torch.testing.assert_close(marked.values[tokens.mask].mean(-1), torch.ones(int(tokens.mask.sum())))
+
+
+def test_a_modality_weighs_the_same_however_loud_its_encoder_is():
+    tokens = fake_tokens(6, 4, 8, axes=2)
+    loud = Tokens(tokens.values * 100, tokens.mask, tokens.positions)
+    made = [mark_tokens(part, torch.ones(8)).values for part in (loud, tokens)]
+    torch.testing.assert_close(*made, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("options", [{"pool": "class"}, {"pool": "attention"}, {"share": 0.5}])
@@ -61,6 +68,6 @@ def test_a_class_token_hears_of_everything_and_is_nobodys_token():
     made = fusion({"labs": labs, "scan": scan})
     assert {name: part.mask.shape for name, part in made.tokens.items()} == {"labs": (6, 3), "scan": (6, 4)}
     assert torch.equal(made.view_mask[:, 0], labs.mask.any(1) | scan.mask.any(1))
-    changed = Tokens(torch.where(scan.mask.unsqueeze(-1), scan.values + 1.0, 0.0), scan.mask, scan.positions)
+    changed = Tokens(scan.values.flip(-1), scan.mask, scan.positions)
     moved = (fusion({"labs": labs, "scan": changed}).pooled != made.pooled).flatten(1).any(1)
     assert torch.equal(moved, scan.mask.any(1))
