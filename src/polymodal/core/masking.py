@@ -53,12 +53,14 @@ def attend(
     key_mask: KeyMask,
     attention_mask: AttentionMask | None = None,
     row_mask: RowAttentionMask | None = None,
+    finite: bool = False,
 ) -> Tensor:
     """Scaled dot-product attention (Vaswani et al. 2017, eq. 1) that gives zeros to a query with no key to see.
 
     queries (batch, heads, queries, width), keys and values (batch, heads, keys, width). Masks are True where attention
-    is allowed: by `attention_mask` in every sample alike, by `row_mask` in each sample in its own way. Raises
-    ValueError, with both shapes, where a mask does not fit.
+    is allowed: by `attention_mask` in every sample alike, by `row_mask` in each sample in its own way. `finite`
+    promises that nothing is NaN or infinite, under masks neither, and saves the time to see to that. Raises ValueError,
+    with both shapes, where a mask does not fit.
     """
     batch, _, length, _ = queries.shape
     if key_mask.shape != (batch, keys.shape[2]):
@@ -77,16 +79,15 @@ def attend(
     if row_mask is not None:
         allowed = allowed & row_mask.unsqueeze(1)
     visible = allowed.any(dim=-1, keepdim=True)
+    if not finite:
+        key_side = key_mask[:, None, :].expand(-1, keys.shape[1], -1)
+        keys, values = keep(keys, key_side), keep(values, key_side)
+    if _all_real(visible):
+        return F.scaled_dot_product_attention(queries, keys, values, attn_mask=allowed)
     # A row of the mask without any True would give NaN: such a query sees everything, and its result is not kept.
-    opened = allowed | ~visible
-    key_side = key_mask[:, None, :, None]
     zero = torch.zeros((), dtype=keys.dtype, device=keys.device)
-    attended = F.scaled_dot_product_attention(
-        torch.where(visible, queries, zero),
-        torch.where(key_side, keys, zero),
-        torch.where(key_side, values, zero),
-        attn_mask=opened,
-    )
+    asked = queries if finite else torch.where(visible, queries, zero)
+    attended = F.scaled_dot_product_attention(asked, keys, values, attn_mask=allowed | ~visible)
     return torch.where(visible, attended, zero)
 
 

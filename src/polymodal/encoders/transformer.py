@@ -35,11 +35,16 @@ class SelfAttention(nn.Module):
         mask: TokenMask,
         attention_mask: AttentionMask | None = None,
         row_mask: RowAttentionMask | None = None,
+        finite: bool = False,
     ) -> Tensor:
-        """Attend within each row; a row without a real token gives `out`'s bias, for the caller to mask."""
-        split = self.project(keep(values, mask)).unflatten(-1, (3, self.heads, -1))
+        """Attend within each row; a row without a real token gives `out`'s bias, for the caller to mask.
+
+        `finite` promises that nothing under the mask is NaN or infinite.
+        """
+        values = values if finite else keep(values, mask)
+        split = self.project(values).unflatten(-1, (3, self.heads, -1))
         queries, keys, read = split.permute(2, 0, 3, 1, 4).unbind(0)
-        seen = attend(queries, keys, read, mask, attention_mask, row_mask)
+        seen = attend(queries, keys, read, mask, attention_mask, row_mask, finite=True)
         joined: Tensor = self.out(seen.transpose(1, 2).flatten(-2))
         return joined
 
@@ -65,7 +70,7 @@ class CrossAttention(nn.Module):
         known, read = (
             self.tell(keep(keys, key_mask)).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
         )
-        seen = attend(asked, known, read, key_mask)
+        seen = attend(asked, known, read, key_mask, finite=True)
         return keep(self.out(seen.transpose(1, 2).flatten(-2)), key_mask.any(dim=1))
 
 
@@ -120,10 +125,11 @@ class TransformerBlock(nn.Module):
         mask: TokenMask,
         attention_mask: AttentionMask | None = None,
         row_mask: RowAttentionMask | None = None,
+        finite: bool = False,
     ) -> Tensor:
-        """(rows, tokens, width) → the same shape."""
-        values = keep(values, mask)
-        change = self.attention(self.attention_norm(values), mask, attention_mask, row_mask)
+        """(rows, tokens, width) → the same shape; `finite` promises that nothing under the mask is NaN or infinite."""
+        values = values if finite else keep(values, mask)
+        change = self.attention(self.attention_norm(values), mask, attention_mask, row_mask, finite=True)
         values = self.attention_residual(values, self.dropout(change))
         changed: Tensor = self.feed_residual(values, self.dropout(self.feed(self.feed_norm(values))))
         return changed
@@ -196,8 +202,8 @@ class Transformer(nn.Module):
         length = values.shape[1]
         order = torch.ones(length, length, dtype=torch.bool, device=values.device).tril() if self.causal else None
         for block in self.blocks:
-            limits = () if self.share < 1.0 else (order, row_mask)
-            values = block(values, tokens.mask, *limits)
+            chosen = self.share < 1.0
+            values = block(values, tokens.mask) if chosen else block(values, tokens.mask, order, row_mask, finite=True)
         return Tokens(keep(self.norm(values), tokens.mask), tokens.mask, tokens.positions)
 
     def places(self, positions: Tensor) -> Tensor:
