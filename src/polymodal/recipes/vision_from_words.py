@@ -82,6 +82,8 @@ CHANGE = {
         "words": {"type": "text", "columns": ["caption"], "encoder": "transformer", "tokens": "all", "drop": 0.0}
     },
     "tasks": {"drawing": {"type": "picture", "target": "picture", "size": 32}},
+    # Colours and places come within ten passes, the outlines of shapes later.
+    "train": {"epochs": 40},
 }
 SEEN = {"picture": {"type": "image", "column": "picture", "size": 32}}
 NAMED = {name: {"type": "multiclass", "target": name} for name in ("colour", "shape")}
