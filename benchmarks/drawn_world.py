@@ -1,7 +1,7 @@
 """Drawn world (synthetic): is the caption of a picture found among 1,000, of combinations never seen, too?
 
 Question: 1,000 test pictures and their captions, each true of one picture only; half of them show a pair of colour and
-shape that is in no training picture and no training sentence. Retrieval both ways, by InfoNCE on 6,000 pairs.
+shape that is in no training picture and no training sentence. Retrieval both ways, by InfoNCE on the training pairs.
 Bar: recall at 1 of at least .90 both ways. Read by: recall at 1 on all, on those seen and on those unseen; the interval
 of 1,000 rows is about ± 2 points.
 
