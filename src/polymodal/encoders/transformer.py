@@ -64,12 +64,11 @@ class CrossAttention(nn.Module):
         self.tell = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, queries: TokenValues, keys: OtherValues, key_mask: OtherMask) -> Tensor:
-        """Attend from each query to the keys of its row."""
+    def forward(self, queries: TokenValues, keys: OtherValues, key_mask: OtherMask, finite: bool = False) -> Tensor:
+        """Attend from each query to the keys of its row; `finite` promises that no key is NaN or infinite."""
         asked = self.ask(queries).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        known, read = (
-            self.tell(keep(keys, key_mask)).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
-        )
+        told = self.tell(keys if finite else keep(keys, key_mask)).unflatten(-1, (2, self.heads, -1))
+        known, read = told.permute(2, 0, 3, 1, 4).unbind(0)
         seen = attend(asked, known, read, key_mask, finite=True)
         return keep(self.out(seen.transpose(1, 2).flatten(-2)), key_mask.any(dim=1))
 
@@ -153,7 +152,9 @@ class CrossBlock(nn.Module):
 
     def forward(self, values: TokenValues, others: OtherValues, other_mask: OtherMask) -> Tensor:
         """values (rows, n, width), others (rows, m, width) with their mask → (rows, n, width)."""
-        change = self.attention(self.query_norm(values), self.key_norm(keep(others, other_mask)), other_mask)
+        change = self.attention(
+            self.query_norm(values), self.key_norm(keep(others, other_mask)), other_mask, finite=True
+        )
         values = self.attention_residual(values, self.dropout(change))
         changed: Tensor = self.feed_residual(values, self.dropout(self.feed(self.feed_norm(values))))
         return changed
@@ -201,9 +202,9 @@ class Transformer(nn.Module):
             values = values + self.places(tokens.positions.to(values.dtype))
         length = values.shape[1]
         order = torch.ones(length, length, dtype=torch.bool, device=values.device).tril() if self.causal else None
+        limits = {} if self.share < 1.0 else {"attention_mask": order, "row_mask": row_mask, "finite": True}
         for block in self.blocks:
-            chosen = self.share < 1.0
-            values = block(values, tokens.mask) if chosen else block(values, tokens.mask, order, row_mask, finite=True)
+            values = block(values, tokens.mask, **limits)
         return Tokens(keep(self.norm(values), tokens.mask), tokens.mask, tokens.positions)
 
     def places(self, positions: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from polymodal.evaluation.design import Design
 from polymodal.run.fitting import Fitted
 from polymodal.tasks import Retrieval
 from polymodal.tasks.metrics import Answers, ranking_scores
+from polymodal.tasks.ranking import alike, ranks
 from polymodal.training.predicting import answers, outputs
 
 __all__ = ["Search", "Searched", "search_baselines", "searches"]
@@ -23,7 +24,7 @@ FIT_ROWS = 4000  # pairs that are fitted: a system of so many equations takes so
 CHOICE_ROWS = 1500  # pairs that choose the penalty
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Of the ridge, as multiples of the mean eigenvalue of what is asked with."""
-TILE = 1024
+TILE = 1024  # queries whose likeness to all training pairs is held at a time
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _penalty(sides: tuple[Any, Any], pairs: np.ndarray, groups: np.ndarray | Non
     scores = np.zeros(len(PENALTIES))
     for fit, held in folds.split(pairs, groups=groups if grouped else None):
         made = _searched(sides, pairs[fit], pairs[held], np.arange(len(held)), PENALTIES)
-        scores += [ranking_scores(ranks)["mrr"] for ranks in made]
+        scores += [ranking_scores(came)["mrr"] for came in made]
     return PENALTIES[int(scores.argmax())]
 
 
@@ -130,15 +131,16 @@ def _searched(
     values, axes = np.linalg.eigh(asked.products(train))
     values = np.maximum(values, 0.0)
     lengths = np.sqrt(np.maximum(offered.squares(test), 1e-12))
-    told = axes.T @ offered.products(test)
-    ranks: list[list[np.ndarray]] = [[] for _ in penalties]
+    gallery = (axes.T @ offered.products(test) / lengths).T
+    found: list[list[np.ndarray]] = [[] for _ in penalties]
+    positives = alike(same)
     for start in range(0, len(test), TILE):
         part = slice(start, start + TILE)
         reached = asked.products(test[part]).T @ axes
         for place, penalty in enumerate(penalties):
-            scores = (reached / (values + penalty * max(values.mean(), 1e-12))) @ told / lengths
-            ranks[place].append(_ranks(scores, same[part], same))
-    return [np.concatenate(parts) for parts in ranks]
+            queries = reached / (values + penalty * max(values.mean(), 1e-12))
+            found[place].append(ranks(queries, gallery, positives[part]))
+    return [np.concatenate(parts) for parts in found]
 
 
 class _Centred:
@@ -160,11 +162,3 @@ class _Centred:
         part = self.features[rows]
         own = np.asarray(part.multiply(part).sum(axis=1) if sparse.issparse(part) else (part**2).sum(axis=1)).ravel()
         return own.astype(np.float64) - 2 * np.asarray(part @ self.middle) + self.middle @ self.middle
-
-
-def _ranks(scores: np.ndarray, asked: np.ndarray, offered: np.ndarray) -> np.ndarray:
-    """(asked,) ranks of the best right answer, as `tasks.ranking.ranks` counts them."""
-    right = asked[:, None] == offered[None, :]
-    best = np.where(right, scores, -np.inf).max(axis=1, keepdims=True)
-    above, level = ((scores > best) & ~right).sum(axis=1), ((scores == best) & ~right).sum(axis=1)
-    return np.asarray(1 + above + level / 2, dtype=np.float64)

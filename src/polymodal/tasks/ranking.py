@@ -14,7 +14,7 @@ from torch import Tensor
 
 from polymodal.tasks.metrics import ranking_scores
 
-__all__ = ["ranks", "retrieval_metrics"]
+__all__ = ["alike", "ranks", "retrieval_metrics"]
 
 TIED = 1e-12
 """Scores of vectors of norm 1 that are closer than this are the same. Double precision rounds differently at different
@@ -33,6 +33,14 @@ def retrieval_metrics(
     mean of 1 / rank; there are none without queries. For intervals, `Answers("ranks", …)` takes the ranks themselves.
     """
     return ranking_scores(ranks(queries, gallery, positives, tile))
+
+
+def alike(numbers: np.ndarray) -> list[list[int]]:
+    """For each row the rows with the same number (n,), itself among them: what `ranks` takes as positives."""
+    places: dict[int, list[int]] = {}
+    for place, number in enumerate(numbers.tolist()):
+        places.setdefault(number, []).append(place)
+    return [places[number] for number in numbers.tolist()]
 
 
 def ranks(

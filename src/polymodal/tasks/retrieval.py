@@ -19,7 +19,7 @@ from polymodal.encoders.alignment import Alignment
 from polymodal.tasks.base import Aspect, Decoded, Task, TaughtHead
 from polymodal.tasks.info_nce import info_nce
 from polymodal.tasks.metrics import ranking_scores
-from polymodal.tasks.ranking import ranks
+from polymodal.tasks.ranking import alike, ranks
 from polymodal.tasks.targets import TargetCells, collate_targets
 from polymodal.tasks.temperature import Temperature
 
@@ -75,11 +75,8 @@ class Retrieval(Task):
         for one, other in permutations(range(len(self.between)), 2):
             rows = there[:, one] & there[:, other]
             queries, gallery, same = decoded.prediction[rows, one], decoded.prediction[rows, other], truth[rows]
-            places: dict[int, list[int]] = {}
-            for place, number in enumerate(same.tolist()):
-                places.setdefault(number, []).append(place)
-            right = [places[number] for number in same.tolist()]
-            came = ranks(torch.from_numpy(queries), torch.from_numpy(gallery), right) if rows.any() else np.zeros(0)
+            given = torch.from_numpy(queries), torch.from_numpy(gallery)
+            came = ranks(*given, alike(same)) if rows.any() else np.zeros(0)
             name = f"{self.between[one]}_to_{self.between[other]}"
             found.append(Aspect(name, Decoded(np.asarray(came, dtype=np.float64)), np.zeros(int(rows.sum())), rows))
         return found
