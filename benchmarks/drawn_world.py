@@ -16,9 +16,8 @@ import numpy as np
 from compare import compare_fold, named_division
 from record import write
 
-from polymodal.data import sets
+from polymodal.recipes import Kitchen
 from polymodal.run.tables import Source, open_source
-from polymodal.spec import Spec
 from polymodal.training.predicting import answers, outputs
 
 __all__ = ["main"]
@@ -40,20 +39,16 @@ MODALITIES = {
 TASKS = {"find": {"type": "retrieval", "between": ["picture", "caption"]}}
 
 
-def scenes(epochs: int) -> Source:
+def scenes(epochs: int, folder: Path) -> Source:
     """The set's table of scenes."""
-    chosen = sets.named("drawn_world")
-    plain = chosen.spec()
-    plain["data"] = {name: value for name, value in plain["data"].items() if name != "group"}
-    plain["data"] |= {"table": str(chosen.ready() / "scenes.parquet")}
-    plain |= {"modalities": MODALITIES, "tasks": TASKS}
-    plain["train"] = {"epochs": epochs, "modality_dropout": 0.0, "members": 1}
-    return open_source(Spec.from_dict(plain, name="drawn_world"), Path(gettempdir()))
+    train = {"epochs": epochs, "members": 1, "modality_dropout": 0.0}
+    change = {"data": {"group": None}, "modalities": MODALITIES, "tasks": TASKS, "train": train}
+    return open_source(Kitchen(folder).spec("drawn_world", change, "scenes.parquet"), folder)
 
 
-def main(epochs: int = 30, seeds: int = 1) -> None:
+def main(epochs: int = 15, seeds: int = 1) -> None:
     """The table is written after each seed."""
-    source, rows = scenes(epochs), []
+    source, rows = scenes(epochs, Path(gettempdir())), []
     for seed in range(seeds):
         fold = compare_fold(source, named_division(source), seed=seed, floors=False)
         fitted, test = fold.fitted, fold.fitted.split.test

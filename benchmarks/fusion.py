@@ -126,7 +126,7 @@ def told(name: str) -> Iterator[dict[str, Any]]:
             if fusion != best:
                 spread = behind.std(ddof=1) / len(behind) ** 0.5
                 reach = float(stats.t.ppf(0.975, len(behind) - 1) * spread) if len(behind) > 1 else float("nan")
-            yield {"set": name, "condition": condition, "fusion": fusion, "seeds": len(behind)} | {
+            yield {"set": name, "condition": condition, "fusion": fusion, "seed": f"{len(behind)} seeds"} | {
                 "value": wide[fusion].mean(),
                 "best": best,
                 "difference": behind.mean(),
@@ -147,7 +147,7 @@ def main() -> None:
     given = asked.parse_args()
     if given.told:
         there = [name for name in given.sets if read(f"fusion_{name}")]
-        write("fusion", [row for name in there for row in told(name)], "as many as seeds says")
+        write("fusion", [row for name in there for row in told(name)], 0)
         return
     for name in given.sets:
         rows, source = read(f"fusion_{name}"), open_set(name)
