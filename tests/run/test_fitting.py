@@ -155,7 +155,7 @@ def test_members_share_the_time_that_there_is(folder: Path, asked: list[Asked]):
 def test_what_the_spec_leaves_open_is_settled_by_the_training_rows(
     folder: Path, asked: list[Asked], monkeypatch: pytest.MonkeyPatch
 ):
-    def resolved(settings: Settings, rows: int, several: bool = True) -> Settings:
+    def resolved(settings: Settings, rows: int, *_: bool) -> Settings:
         return replace(settings, members=2, epochs=rows, batch_size=rows + 1)
 
     monkeypatch.setattr(Settings, "resolved", resolved)

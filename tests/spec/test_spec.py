@@ -2,6 +2,8 @@
 
 import copy
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -127,3 +129,21 @@ def test_the_schema_names_every_section_and_documents_options():
     assert "rare" in schema["$defs"]["Table"]["properties"]
     assert "highest learning rate" in schema["$defs"]["Train"]["properties"]["lr"]["description"]
     json.dumps(schema)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "objectives", "contrasts"),
+    [
+        ({"find": {"type": "retrieval", "between": ["a", "b"]}}, {}, True),
+        ({"kind": {"type": "binary", "target": "kind"}}, {"align": {"type": "contrastive"}}, False),
+        ({}, {"align": {"type": "contrastive"}}, True),
+        ({}, {"hide": {"type": "masked"}}, False),
+        ({"kind": {"type": "binary", "target": "kind"}}, {}, False),
+    ],
+)
+def test_what_only_tells_rows_apart_contrasts(tasks: Any, objectives: Any, contrasts: bool) -> None:
+    table = {"type": "table", "columns": ["x"]}
+    plain = {"data": {"table": "t.csv"}, "modalities": {"a": table, "b": {"type": "table", "columns": ["y"]}}}
+    kept = tasks or {"kind": {"type": "binary", "target": "kind"}}
+    parts = Spec.from_dict({**plain, "tasks": kept, "objectives": objectives}).build()
+    assert replace(parts, tasks=parts.tasks if tasks else {}).contrasts == contrasts

@@ -81,3 +81,10 @@ def test_what_cannot_be_trained_with_is_refused_by_name(name: str, value: object
 )  # fmt: skip
 def test_the_ends_of_each_range_may_be_written(name: str, value: object) -> None:
     assert getattr(CHECKED.validate_python({name: value}), name) == value
+
+
+@pytest.mark.parametrize(("rows", "batch"), [(20, 16), (100, 16), (400, 64), (1_207, 256), (1_000_000, 256)])
+def test_what_tells_rows_apart_has_many_of_them_in_a_step(rows: int, batch: int) -> None:
+    usual = Settings().resolved(rows).batch_size
+    assert Settings().resolved(rows, contrasts=True).batch_size == max(batch, usual or 0)
+    assert Settings(batch_size=8).resolved(rows, contrasts=True).batch_size == 8

@@ -61,16 +61,16 @@ class SeriesColumn(Column[SeriesCells]):
     """Series (steps, channels) from columns of numbers, from cells that hold series, or from files.
 
     Columns of single numbers are the channels of one step, or the steps of one channel, as `layout` says. Where cells
-    hold series, each column is a channel; a lone column may hold all of them, (steps, channels). With `files`,
-    cells name files (.npy, or text). The part is "series" (n, steps, channels) float32 in standard deviations of the
-    training rows, NaN where nothing was measured and behind the end of a shorter series. One that has more than
-    `longest` steps is averaged down to fewer.
+    hold series, each column is a channel; a lone column may hold all of them, (steps, channels). With the layout
+    "vector", all numbers of a row are channels of one step. With `files`, cells name files (.npy, or text). The part is
+    "series" (n, steps, channels) float32 in standard deviations of the training rows, NaN where nothing was measured
+    and behind the end of a shorter series. One that has more than `longest` steps is averaged down to fewer.
     """
 
     def __init__(
         self,
         columns: Sequence[str],
-        layout: Layout = "channels",
+        layout: Layout | Literal["vector"] = "channels",
         files: bool = False,
         longest: int = 4096,
         limits: Limits | None = None,
@@ -167,10 +167,14 @@ class SeriesColumn(Column[SeriesCells]):
             for series, known in zip(cells.columns.values(), cells.there[row], strict=True)
         ]
         if len(held) == 1 and held[0] is not None:
+            if self.layout == "vector":
+                return _as_vector(held[0])
             return held[0] if held[0].ndim == 2 else held[0][:, None]
         if all(part is None or part.size == 1 for part in held):
             single = np.array([np.nan if part is None else part.item() for part in held])
             return single.reshape((-1, 1) if self.layout == "steps" else (1, -1))
+        if self.layout == "vector":
+            raise _unlike(f"holds vectors in {len(held)} columns; each such column is a modality of its own")
         return _columns_of(held)
 
     def _cell(self, value: object, cells: SeriesCells) -> np.ndarray:
@@ -185,9 +189,10 @@ class SeriesColumn(Column[SeriesCells]):
 
     def _standardised(self, series: np.ndarray) -> np.ndarray:
         learned = self.learned
+        if series.shape[1] != learned.channels and self.layout == "vector":
+            raise _unlike(f"holds {series.shape[1]:,} numbers, training rows hold {learned.channels:,}")
         if series.shape[1] != learned.channels:
-            found = f"has {series.shape[1]} channels, training rows have {learned.channels}"
-            raise _misfit(found)
+            raise _misfit(f"has {series.shape[1]} channels, training rows have {learned.channels}")
         series = _shortened(series, self.longest)
         scaled = (series - np.asarray(learned.mean)) / np.asarray(learned.spread)
         return np.clip(scaled, -FARTHEST, FARTHEST).astype(np.float32)
@@ -271,6 +276,23 @@ def _misfit(found: str) -> DataError:
         expected="the channels of the training rows, all of one length",
         found=found,
         remedy="write the series again, or leave the cell empty",
+    )
+
+
+def _as_vector(held: np.ndarray) -> np.ndarray:
+    """(1, length) of a cell (length,) or (1, length)."""
+    if held.ndim == 2 and min(held.shape) > 1:
+        raise _unlike(f"holds {' × '.join(map(str, held.shape))} numbers")
+    return held.reshape(1, -1)
+
+
+def _unlike(found: str) -> DataError:
+    return DataError(
+        "vector-misfit",
+        where="vector",
+        expected="one vector, as long as those of the training rows",
+        found=found,
+        remedy="compute the vectors of all rows by the same model, or leave the cell empty",
     )
 
 

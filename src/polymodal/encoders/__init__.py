@@ -20,6 +20,7 @@ from polymodal.encoders.pretrained import PretrainedNet
 from polymodal.encoders.recurrent import Recurrent
 from polymodal.encoders.sequences import SequenceNet
 from polymodal.encoders.transformer import Pool, SelfAttention, Transformer, TransformerBlock
+from polymodal.encoders.vectors import VectorNet
 
 __all__ = [
     "Bag",
@@ -37,6 +38,7 @@ __all__ = [
     "SequenceNet",
     "Transformer",
     "TransformerBlock",
+    "VectorNet",
     "grid_centres",
     "pack",
     "sine_cosine",

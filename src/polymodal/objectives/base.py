@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -18,9 +19,11 @@ class Objective(nn.Module, ABC):
 
     The constructor takes options only and keeps each under its own name; `build` makes the weights once there is a
     model whose readers are fitted. Those weights serve training and are not part of the model that is saved. What is
-    drawn at random comes from PyTorch's own generator, which training sets for every step.
+    drawn at random comes from PyTorch's own generator, which training sets for every step. `contrasts` says that rows
+    are told from the others of their batch, so that it has to be large.
     """
 
+    contrasts: ClassVar[bool] = False
     weight: float
 
     @abstractmethod

@@ -29,6 +29,8 @@ class Contrastive(Objective):
     is the width of the common space. Rows that hold the same value of either modality count as positives of each other.
     """
 
+    contrasts = True
+
     def __init__(
         self,
         between: Annotated[Sequence[str], Field(min_length=2)] | None = None,

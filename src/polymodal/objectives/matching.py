@@ -30,6 +30,8 @@ class Matching(Objective):
     (None: the first two of the model). `space` is the width in which resemblance is measured.
     """
 
+    contrasts = True
+
     def __init__(
         self,
         between: Annotated[Sequence[str], Field(min_length=2, max_length=2)] | None = None,

@@ -61,7 +61,7 @@ def fit_parts(
     """
     start, teach = place[1], _teaching(table, parts)
     taught = np.intersect1d(division.split.train, teach)
-    settings = parts.settings.resolved(len(taught), all(task.ensembles for task in parts.tasks.values()))
+    settings = parts.settings.resolved(len(taught), parts.ensembles, parts.contrasts)
     learned = division.split.train if settings.members == 1 else division.development
     known = [parts.modalities[name].reader for name in start.modalities]
     start.restore(parts)

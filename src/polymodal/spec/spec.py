@@ -46,6 +46,17 @@ class Parts:
         """What reads the table, for each modality and then for each task."""
         return [part.reader for part in self.modalities.values()] + [part.reader for part in self.tasks.values()]
 
+    @property
+    def ensembles(self) -> bool:
+        """Whether the answers of several models can be brought together."""
+        return all(task.ensembles for task in self.tasks.values())
+
+    @property
+    def contrasts(self) -> bool:
+        """Whether all that is learned is to tell rows apart; labels need many small steps more than large ones."""
+        aligned = [task.aligns for task in self.tasks.values()]
+        return all(aligned) and any([*aligned, *(objective.contrasts for objective in self.objectives.values())])
+
 
 class Spec:
     """What a model is made of, trained on and asked for.

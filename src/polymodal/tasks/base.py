@@ -96,8 +96,9 @@ class Task(ABC):
     modalities themselves are the answer; `reader` reads it and is fitted on training rows before `head` is called.
     `headline` names the metric that a comparison is read by, and `higher_is_better` its direction. `answers` says of
     what kind its answers are, so that plain baselines and intervals can be made for it. `hides` names modalities that
-    the head must not see. `aligns` says that the head reads tokens before any modality saw another, and so needs whole
-    pairs. `ensembles` is False where the answers of several models cannot be brought together.
+    the head must not see. `aligns` says that the head tells the rows of a batch apart by tokens that saw no other
+    modality, and so needs whole pairs and large batches. `ensembles` is False where the answers of several models
+    cannot be brought together.
     """
 
     target: str | None

@@ -83,12 +83,15 @@ class Settings:
                     remedy="change it, or leave it out for the default",
                 ) from failure
 
-    def resolved(self, rows: int, several: bool = True) -> "Settings":
+    def resolved(self, rows: int, several: bool = True, contrasts: bool = False) -> "Settings":
         """The same settings with the open ones chosen for this number of training rows.
 
-        Where the answers of `several` models cannot be brought together, there is one, unless more are asked for.
+        Where the answers of `several` models cannot be brought together, there is one, unless more are asked for. What
+        `contrasts` rows learns from as many others as a step holds: batches are 256 rows then, or a quarter of all.
         """
-        batch = self.batch_size or max(16, min(256, 2 ** round(rows**0.5 / 2).bit_length()))
+        usual = 2 ** round(rows**0.5 / 2).bit_length()
+        most = 2 ** max(0, (rows // 4).bit_length() - 1) if contrasts else usual
+        batch = self.batch_size or max(16, min(256, max(usual, most)))
         steps = max(1, -(-rows // batch))
         epochs = self.epochs or max(8, min(60, round(STEPS / steps)))
         members = self.members or (1 if not several or rows >= 3000 else 6 if rows < 600 else 3)
