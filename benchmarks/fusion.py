@@ -11,7 +11,7 @@ the default takes. Sets are cut to at most ROWS training rows so that all of it 
 table of its own; cells that it holds already are not run again.
 
     python benchmarks/fusion.py [SET …] [--seeds N] [--fusions a,b]
-    python benchmarks/fusion.py --told                  # results/fusion.csv out of what there is
+    python benchmarks/fusion.py --told     # results/fusion.csv out of what there is, and tables for the docs page
 """
 
 import argparse
@@ -36,10 +36,10 @@ from polymodal.spec.parts import FUSIONS
 from polymodal.tasks.metrics import Answers
 from polymodal.training.predicting import answers, outputs
 
-__all__ = ["SETS", "main", "measured", "scores", "told"]
+__all__ = ["SETS", "main", "measured", "page", "scores", "told"]
 
 SETS = ("senses_digits", "biotac_sp", "emoji_noto", "glyphs", "womens_clothing")
-ROWS = 1_500
+ROWS = 800
 FORMS = {name: f"{{type: {name}}}" for name in sorted(FUSIONS.parts())} | {
     f"late_{combine}": f"{{type: late, combine: {combine}}}" for combine in ("mean", "learned")
 }
@@ -137,6 +137,19 @@ def told(name: str) -> Iterator[dict[str, Any]]:
             }
 
 
+def page(rows: pd.DataFrame) -> str:
+    """A table in Markdown for each condition: means by fusion and set, those level with the best in bold."""
+    parts = []
+    for condition, held in rows.groupby("condition", sort=False):
+        sets = list(dict.fromkeys(held["set"]))
+        parts += [f"\n{condition}\n", "| fusion | " + " | ".join(sets) + " |", "|---" * (len(sets) + 1) + "|"]
+        for fusion, cells in held.groupby("fusion"):
+            told = {row["set"]: f"{row['value']:.3f}" for _, row in cells.iterrows()}
+            told |= {row["set"]: f"**{told[row['set']]}**" for _, row in cells[cells["level"]].iterrows()}
+            parts.append(f"| `{fusion}` | " + " | ".join(told.get(name, "") for name in sets) + " |")
+    return "\n".join(parts)
+
+
 def main() -> None:
     """Run what is not there yet; the table of a set is written after each cell."""
     asked = argparse.ArgumentParser(description="Which fusion to choose.")
@@ -147,7 +160,9 @@ def main() -> None:
     given = asked.parse_args()
     if given.told:
         there = [name for name in given.sets if read(f"fusion_{name}")]
-        write("fusion", [row for name in there for row in told(name)], 0)
+        rows = [row for name in there for row in told(name)]
+        write("fusion", rows, 0)
+        print(page(pd.DataFrame(rows)))
         return
     for name in given.sets:
         rows, source = read(f"fusion_{name}"), open_set(name)

@@ -11,6 +11,7 @@ from polymodal import run
 from polymodal.core import DataError
 from polymodal.core.seeding import torch_generator
 from polymodal.data.base import DataTable
+from polymodal.data.inference import propose
 from polymodal.encoders import VectorNet
 from polymodal.modalities import Embedding
 from polymodal.spec import Spec
@@ -78,6 +79,12 @@ def test_vectors_of_every_form_teach(tmp_path: Path, form: str) -> None:
     }
     told = run.fit(Spec.from_dict(spec, name="vectors"), tmp_path / "run")
     assert told["tasks"]["kind"]["metrics"]["auroc"] > 0.8
+
+
+@pytest.mark.parametrize(("name", "kind"), [("text_embedding", "embedding"), ("wave", "signal")])
+def test_a_first_spec_goes_by_the_name_of_the_column(tmp_path: Path, name: str, kind: str) -> None:
+    frame = pd.read_parquet(vectors(tmp_path, "arrays")).rename(columns={"e_cell": name})
+    assert propose(DataTable(frame), ["kind"])["modalities"][name]["type"] == kind
 
 
 def test_what_is_not_known_is_the_mean_of_training() -> None:

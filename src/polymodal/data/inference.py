@@ -37,6 +37,7 @@ _CLUSTERS = frozenset(
 )  # fmt: skip
 _SPLIT_NAMES = frozenset(["split", "fold", "set", "partition", "subset"])
 _TEST, _VALIDATION = frozenset(["test", "testing", "holdout"]), frozenset(["validation", "valid", "val", "dev"])
+_VECTORS = frozenset(["embedding", "embeddings", "emb", "vector", "vectors", "features", "latent", "encoding"])
 _MANY_GROUPS = 5
 _READ = {"image": "pictures", "audio": "sounds"}
 _CHANNELS = 7  # a grid of numbers with at most so many columns is a series of several channels, no picture
@@ -216,10 +217,16 @@ def _add_inputs(table: DataTable, draft: _Draft, kinds: dict[str, Kind], others:
 
 
 def _add_objects(table: DataTable, draft: _Draft, name: str) -> None:
-    """Cells that hold lists or rows of numbers are series; grids of numbers, and anything else, are pictures."""
+    """Cells that hold lists or rows of numbers are series, of one length and so called vectors; grids are pictures."""
     modality, held = draft.name(name), table.column(name).dropna().iloc[:100]
     shapes = [np.shape(cell) if isinstance(cell, list | tuple | np.ndarray) else None for cell in held]
-    if all(shape is not None and (len(shape) == 1 or (len(shape) == 2 and shape[1] <= _CHANNELS)) for shape in shapes):
+    lengths = {shape[0] if shape is not None and len(shape) == 1 else 0 for shape in shapes}
+    if len(lengths) == 1 and max(lengths) > 1 and _VECTORS.intersection(words_of(name)):
+        draft.modalities[modality] = {"type": "embedding", "columns": [name]}
+        draft.reasons[f"modalities.{modality}"] = f"vectors of {max(lengths):,} numbers, by their name made elsewhere"
+    elif all(
+        shape is not None and (len(shape) == 1 or (len(shape) == 2 and shape[1] <= _CHANNELS)) for shape in shapes
+    ):
         draft.modalities[modality] = {"type": "signal", "columns": [name]}
         draft.reasons[f"modalities.{modality}"] = "cells that hold series of numbers"
     else:
