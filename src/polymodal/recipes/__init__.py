@@ -9,12 +9,13 @@ To add a recipe: one module here that defines RECIPE.
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from pkgutil import iter_modules
 
 from polymodal.core import UsageProblem, did_you_mean
 from polymodal.recipes.base import Finding, Kitchen, Recipe, Told
+from polymodal.report import lines_picture
 
 __all__ = ["Finding", "Kitchen", "Recipe", "Told", "cooked", "listed", "named"]
 
@@ -40,9 +41,11 @@ def named(name: str) -> Recipe:
 
 
 def cooked(recipe: Recipe, kitchen: Kitchen) -> Told:
-    """Cook a recipe; what it found goes to result.json in its folder, too."""
+    """Cook a recipe; what it found goes to result.json and findings.png in its folder, too."""
     told = recipe.cook(kitchen)
-    kitchen.out.mkdir(parents=True, exist_ok=True)
+    lines = [(found.what, found.value, found.interval) for found in told.findings]
+    drawn = lines_picture(recipe.title + (" (a taste)" if kitchen.tiny else ""), lines, kitchen.out / "findings.png")
+    told = replace(told, files=[*told.files, drawn.name])
     document = {"recipe": recipe.name, "tiny": kitchen.tiny, "seed": kitchen.seed, **asdict(told)}
     (kitchen.out / "result.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
     return told

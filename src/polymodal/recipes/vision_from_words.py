@@ -45,7 +45,7 @@ def _cook(kitchen: Kitchen) -> Told:
             [Image.fromarray(drawn[at]), picture_of(fitted.table, "picture", int(learned[near[at]]))],
             [str(asked["caption"][at]), "left: drawn; right: nearest in training"],
         )
-        for at in np.flatnonzero(unseen)[:12]
+        for at in asked[unseen].drop_duplicates("caption").groupby("combination").head(3).index[:12]
     ]
     contact_sheet("Drawn from words, combinations never seen", cards, kitchen.out / "drawings", columns=2)
     return Told(found, ["drawings.png", "drawer/report.html"])

@@ -14,7 +14,7 @@ def _cook(kitchen: Kitchen) -> Told:
     found: list[Finding] = []
     for name, entry in told["tasks"].items():
         way = name.partition(".")[2].replace("_", " ")
-        found += [figure(told, name, metric, f"{way}, {metric}") for metric in ("recall_at_10", "median_rank")]
+        found += [figure(told, name, metric, f"{way}, {metric}") for metric in ("recall_at_10", "mrr")]
         found.append(Finding(f"{way}, recall_at_10 of a guess", min(1.0, 10 / max(1, entry["n"])), None, entry["n"]))
     return Told(found, ["stamps/report.html"])
 

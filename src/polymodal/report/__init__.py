@@ -11,7 +11,8 @@ Below stand the figures with their intervals, the drawings, and rows to look at.
 
 from polymodal.report.examples import Example
 from polymodal.report.found import found_sheet
+from polymodal.report.lines import lines_picture
 from polymodal.report.page import build_report
 from polymodal.report.sheet import Card, contact_sheet
 
-__all__ = ["Card", "Example", "build_report", "contact_sheet", "found_sheet"]
+__all__ = ["Card", "Example", "build_report", "contact_sheet", "found_sheet", "lines_picture"]
