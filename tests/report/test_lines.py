@@ -39,6 +39,10 @@ def test_figures_beyond_one_and_below_zero_stay_on_the_sheet(tmp_path: Path) -> 
     assert found[:, 1].min() > 100
 
 
+def test_what_is_not_known_has_a_line_and_no_dot(tmp_path: Path) -> None:
+    assert not len(dots(lines_picture("None", [("nothing", float("nan"), None)], tmp_path / "none.png")))
+
+
 def test_a_long_title_fits(tmp_path: Path) -> None:
     titles = (
         "Short",

@@ -1,7 +1,7 @@
 """What an objective must offer: losses of its own, from a model, a batch and what the model made of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from polymodal.modalities.base import Modality
 from polymodal.model import Model
 from polymodal.tasks.base import Task
 
-__all__ = ["Objective", "chosen_parts"]
+__all__ = ["Objective", "chosen_parts", "contrasting"]
 
 
 class Objective(nn.Module, ABC):
@@ -66,3 +66,9 @@ def chosen_parts(asked: Sequence[str] | None, able: Sequence[str], who: str, lea
             remedy="name parts of this model that can do it, or take the objective out",
         )
     return names
+
+
+def contrasting(tasks: Collection[Task], objectives: Collection[Objective]) -> bool:
+    """Whether all that is learned is to tell rows apart; labels need many small steps more than large ones."""
+    aligned = [task.aligns for task in tasks]
+    return all(aligned) and any([*aligned, *(objective.contrasts for objective in objectives)])

@@ -1,5 +1,6 @@
 """Figures with their intervals as one picture: a line for each, on a common axis."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def lines_picture(title: str, lines: Sequence[Line], place: Path) -> Path:
     sheet = Image.new("RGB", size, PAPER)
     pen = ImageDraw.Draw(sheet)
     pen.text((GAP * SCALE, GAP * SCALE), title, INK, large)
-    ends = [end for _, value, interval in lines for end in (value, *(interval or ()))]
+    ends = [end for _, value, interval in lines for end in (value, *(interval or ())) if math.isfinite(end)]
     low, high = min([0.0, *ends]), max([1.0, *ends])
     across = Scale(low, high, left * SCALE, (left + AXIS) * SCALE)
     bottom = (TOP + HIGH * len(lines)) * SCALE
@@ -42,9 +43,8 @@ def lines_picture(title: str, lines: Sequence[Line], place: Path) -> Path:
         pen.text((GAP * SCALE, middle), what, INK, font, anchor="lm")
         if interval:
             pen.line([(across(interval[0]), middle), (across(interval[1]), middle)], OURS, 2 * SCALE)
-        radius = 4 * SCALE
-        spot = (across(value) - radius, middle - radius, across(value) + radius, middle + radius)
-        pen.ellipse(spot, OURS)
+        if math.isfinite(value):
+            pen.circle((across(value), middle), 4 * SCALE, OURS)
         pen.text((right * SCALE, middle), words, FAINT, font, anchor="lm")
     place.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(place, optimize=True)

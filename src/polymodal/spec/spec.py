@@ -13,7 +13,7 @@ from polymodal.data.base import Column
 from polymodal.data.selection import expand_columns
 from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
-from polymodal.objectives.base import Objective
+from polymodal.objectives.base import Objective, contrasting
 from polymodal.spec.building import Maker
 from polymodal.spec.checking import checked
 from polymodal.spec.overrides import override
@@ -53,9 +53,8 @@ class Parts:
 
     @property
     def contrasts(self) -> bool:
-        """Whether all that is learned is to tell rows apart; labels need many small steps more than large ones."""
-        aligned = [task.aligns for task in self.tasks.values()]
-        return all(aligned) and any([*aligned, *(objective.contrasts for objective in self.objectives.values())])
+        """Whether all that is learned is to tell rows apart."""
+        return contrasting(self.tasks.values(), self.objectives.values())
 
 
 class Spec:

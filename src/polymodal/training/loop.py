@@ -19,6 +19,7 @@ from polymodal.core.seeding import reseed, seeded, torch_generator
 from polymodal.data.base import Rows
 from polymodal.data.samples import Samples
 from polymodal.model import Model
+from polymodal.objectives.base import contrasting
 from polymodal.training import checkpoints, gradients
 from polymodal.training.batches import Plan, load, sweep
 from polymodal.training.learner import Judged, Learner
@@ -140,11 +141,12 @@ def train(
     """
     from lightning_fabric import Fabric  # a second to import, which reading and checking a spec need not wait for
 
-    settings = settings.resolved(len(rows["train"]))
+    learner = model if isinstance(model, Learner) else Learner(model)
+    contrasts = contrasting(learner.model.tasks.values(), learner.built.values())
+    settings = settings.resolved(len(rows["train"]), contrasts=contrasts)
     fabric = Fabric(
         accelerator="auto", devices=1, precision="bf16-mixed" if settings.precision == "bf16" else "32-true"
     )
-    learner = model if isinstance(model, Learner) else Learner(model)
     modulation = make_modulation(learner.model, settings, rows)
     learner.own_loss, learner.apart = settings.own_loss, modulation is not None
     learner.to(fabric.device)
