@@ -40,6 +40,7 @@ def test_shares_never_hide_the_last_row() -> None:
 
 def test_counts_agree_with_their_nouns() -> None:
     assert counted(1, "row") == "1 row"
+    assert [counted(5, noun) for noun in ("city", "day", "y")] == ["5 cities", "5 days", "5 ys"]
     assert counted(2301, "class", "classes") == "2\u202f301 classes"
     assert count(999) == "999"
 

@@ -110,8 +110,9 @@ def count(value: int) -> str:
 
 
 def counted(value: int, noun: str, plural: str | None = None) -> str:
-    """A count with its noun: 1 row, 2 rows."""
-    return f"{count(value)} {noun if value == 1 else plural or noun + 's'}"
+    """A count with its noun: 1 row, 2 rows, 3 cities."""
+    usual = noun[:-1] + "ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun + "s"
+    return f"{count(value)} {noun if value == 1 else plural or usual}"
 
 
 def joined(names: Sequence[str]) -> str:
