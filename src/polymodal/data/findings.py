@@ -207,13 +207,13 @@ def _both_sides(
     if roles.group is not None:
         groups = pd.factorize(parse_labels(table.column(roles.group), table.missing))[0]
         where = f'group column "{roles.group}"'
-        yield from _straddling("group-on-both-sides", where, "groups", groups, split)
+        yield from _straddling("group-on-both-sides", where, ("group", "groups"), groups, split)
     for modality, names in files.items():
         where = f'files of modality "{modality}"'
         keys = _same_files(table, names)
-        yield from _straddling("same-file-on-both-sides", where, "files with the same content", keys, split)
+        yield from _straddling("same-file-on-both-sides", where, ("file content", "file contents"), keys, split)
     rows = repeated_rows(table, _described_by(roles))
-    yield from _straddling("same-row-on-both-sides", "all inputs", "rows that repeat one another", rows, split)
+    yield from _straddling("same-row-on-both-sides", "all inputs", ("row", "rows, repeated,"), rows, split)
 
 
 def _described_by(roles: Roles) -> list[str]:
@@ -226,7 +226,7 @@ def _same_files(table: DataTable, names: Sequence[str | None]) -> np.ndarray:
     return pd.factorize(pd.Series(content, dtype=object).replace("", None))[0].astype(np.int64)
 
 
-def _straddling(code: str, where: str, what: str, keys: np.ndarray, split: Split) -> Iterator[Finding]:
+def _straddling(code: str, where: str, nouns: tuple[str, str], keys: np.ndarray, split: Split) -> Iterator[Finding]:
     parts = {"training": split.train, "validation": split.validation, "test": split.test}
     for learned, held in (("training", "test"), ("validation", "test"), ("training", "validation")):
         shared = np.intersect1d(keys[parts[learned]], keys[parts[held]])
@@ -235,7 +235,8 @@ def _straddling(code: str, where: str, what: str, keys: np.ndarray, split: Split
             rows = parts[held][np.isin(keys[parts[held]], shared)]
             # Rows seen twice by training and validation only stop training late; the test stays honest.
             severity: Literal["error", "warning"] = "error" if held == "test" else "warning"
-            found = f"{len(shared)} {what} stand in {learned} and in {held} ({len(rows)} rows of {held})"
+            what = f"1 {nouns[0]} stands" if len(shared) == 1 else f"{len(shared)} {nouns[1]} stand"
+            found = f"{what} in {learned} and in {held} ({len(rows)} {'row' if len(rows) == 1 else 'rows'} of {held})"
             remedy = "keep them on one side (data.group, or another split)"
             yield Finding(code if held == "test" else f"{code}-of-validation", severity, where, found, remedy, rows)
 
