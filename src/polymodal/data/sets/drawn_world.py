@@ -13,8 +13,9 @@ Four of the 24 pairs of colour and shape (HELD_OUT) are in no picture and no sen
 other test picture shows one of them (`unseen`). The column `scene` holds the truth as JSON: it is there for checks, and
 is no input.
 
-Of the 5,000 test questions, the most frequent answer is right for .138, the answer most frequent for the same words in
-training for .282, and a logistic model on words, pairs and triples of them gives .320 (of yes or no, .499).
+Of the 5,000 test questions, the most frequent answer is right for .139, the answer most frequent for the same words in
+training for .309, and a logistic model on words, pairs and triples of them (40,000 questions) for .315 (of yes or no,
+.500).
 """
 
 import json
