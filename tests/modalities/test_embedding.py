@@ -14,6 +14,7 @@ from polymodal.data.base import DataTable
 from polymodal.data.inference import propose
 from polymodal.encoders import VectorNet
 from polymodal.modalities import Embedding
+from polymodal.report import build_report
 from polymodal.spec import Spec
 from polymodal.testing import check_modality
 
@@ -79,6 +80,8 @@ def test_vectors_of_every_form_teach(tmp_path: Path, form: str) -> None:
     }
     told = run.fit(Spec.from_dict(spec, name="vectors"), tmp_path / "run")
     assert told["tasks"]["kind"]["metrics"]["auroc"] > 0.8
+    page = build_report(tmp_path / "run").read_text(encoding="utf-8")
+    assert ("… (12 numbers)" in page) == (form == "arrays")
 
 
 @pytest.mark.parametrize(("name", "kind"), [("text_embedding", "embedding"), ("wave", "signal")])

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from polymodal.data.files import Limits
-from polymodal.report.examples import _cell, _certainty, thumbnail
+from polymodal.report.examples import _cell, _certainty, _many, thumbnail
 from polymodal.report.facts import TaskFacts
 
 
@@ -64,3 +64,18 @@ def test_the_model_is_as_sure_as_of_the_answer_it_gave() -> None:
 )  # fmt: skip
 def test_numbers_are_cut_to_what_one_reads(cell: Any, words: str) -> None:
     assert _cell(cell) == words
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (np.array([0.123456, -2.0]), "0.1235 -2"),
+        ([1.5, None, 2, 3, 4.25], "1.5 nan 2 3 … (5 numbers)"),
+        (np.zeros((12, 3)), "0 0 0 0 … (12 × 3 numbers)"),
+        ([[1.0, 2.0], [3.0]], "holds channels of different lengths"),
+        (b"RIFF", "4 bytes"),
+    ],
+    ids=str,
+)
+def test_many_numbers_are_told_by_the_first_and_their_count(cell: Any, words: str) -> None:
+    assert _many(cell) == words

@@ -220,10 +220,11 @@ def _add_objects(table: DataTable, draft: _Draft, name: str) -> None:
     """Cells that hold lists or rows of numbers are series, of one length and so called vectors; grids are pictures."""
     modality, held = draft.name(name), table.column(name).dropna().iloc[:100]
     shapes = [np.shape(cell) if isinstance(cell, list | tuple | np.ndarray) else None for cell in held]
-    lengths = {shape[0] if shape is not None and len(shape) == 1 else 0 for shape in shapes}
-    if len(lengths) == 1 and max(lengths) > 1 and _VECTORS.intersection(words_of(name)):
+    lengths = Counter(shape[0] if shape and len(shape) == 1 else 0 for shape in shapes)
+    length, often = max(lengths.items(), key=lambda item: item[1], default=(0, 0))
+    if length > 1 and often >= 0.9 * len(shapes) and _VECTORS.intersection(words_of(name)):
         draft.modalities[modality] = {"type": "embedding", "columns": [name]}
-        draft.reasons[f"modalities.{modality}"] = f"vectors of {max(lengths):,} numbers, by their name made elsewhere"
+        draft.reasons[f"modalities.{modality}"] = f"vectors of {length:,} numbers, by their name made elsewhere"
     elif all(
         shape is not None and (len(shape) == 1 or (len(shape) == 2 and shape[1] <= _CHANNELS)) for shape in shapes
     ):

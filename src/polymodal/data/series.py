@@ -100,7 +100,7 @@ class SeriesColumn(Column[SeriesCells]):
             except DataError as error:
                 problems.append((table.place(int(row), ", ".join(self.chosen[:3])), error))
         if not usable:
-            raise _none_usable(len(problems), *problems[0])
+            raise _none_usable("vectors" if self.layout == "vector" else "series", len(problems), *problems[0])
         counts = [series.shape[1] for series in usable]
         channels = max(set(counts), key=counts.count)
         usable = [series for series in usable if series.shape[1] == channels]
@@ -306,11 +306,11 @@ def _no_folder() -> DataError:
     )
 
 
-def _none_usable(count: int, place: str, first: DataError) -> DataError:
+def _none_usable(what: str, count: int, place: str, first: DataError) -> DataError:
     return DataError(
-        "no-usable-series",
+        f"no-usable-{what}",
         where=place,
-        expected="numbers, cells that hold series of numbers, or names of files that do (files: true)",
+        expected=f"numbers, cells that hold {what} of numbers, or names of files that do (files: true)",
         found=f"none of the {count} rows looked at can be used; this one {first.found}",
-        remedy=first.remedy,
+        remedy=first.remedy if what == "series" else "name a column that holds vectors, or leave the cell empty",
     )

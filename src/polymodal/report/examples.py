@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from polymodal.core import PolymodalError
+from polymodal.core import DataError, PolymodalError
 from polymodal.data.files import Limits
 from polymodal.data.gallery import Gallery
 from polymodal.data.pictures import decode
+from polymodal.data.traces import from_cell
 from polymodal.report.facts import Facts, TaskFacts
 from polymodal.report.wording import number
 from polymodal.run import Run
@@ -21,7 +22,7 @@ from polymodal.run import Run
 __all__ = ["Example", "collect"]
 
 RIGHT, WRONG = 3, 6
-DIGITS = 4
+DIGITS, NUMBERS = 4, 4  # of a number with decimals; of a vector or a series
 DECIMAL = re.compile(r"[+-]?(0|[1-9]\d*)\.\d+([eE][+-]?\d{1,3})?")
 TEXT, THUMBNAIL = 280, 112  # characters of a text, pixels of the longer side of a picture
 
@@ -137,10 +138,31 @@ def _picture(cells: Gallery, row: int) -> bytes | None:
 def _words(run: Run, names: Sequence[str], row: int) -> str:
     """The cells of some columns: running text side by side, short cells each after the name of its column."""
     cells = {name: run.fitted.table.frame[name].iloc[row] for name in names if name in run.fitted.table.frame}
-    known = {name: _cell(cell) for name, cell in cells.items() if not pd.isna(cell) and str(cell).strip()}
+    told = {name: _many(cell) if _holds_many(cell) else _cell(cell) for name, cell in cells.items() if _known(cell)}
+    known = {name: cell for name, cell in told.items() if cell}
     plain = len(names) == 1 or max(map(len, known.values()), default=0) > 40
     words = " — ".join(known.values()) if plain else ", ".join(f"{name} {cell}" for name, cell in known.items())
     return words if len(words) <= TEXT else f"{words[:TEXT].rstrip()}…"
+
+
+def _holds_many(cell: Any) -> bool:
+    return isinstance(cell, list | tuple | np.ndarray | bytes)
+
+
+def _known(cell: Any) -> bool:
+    return _holds_many(cell) or not pd.isna(cell)
+
+
+def _many(cell: Any) -> str:
+    """The first numbers of a vector or a series, and how many there are; of bytes, how many."""
+    if isinstance(cell, bytes):
+        return f"{len(cell):,} bytes"
+    try:
+        held = from_cell(cell)
+    except DataError as error:
+        return error.found
+    shown = " ".join(_cell(value) for value in held.ravel()[:NUMBERS].tolist())
+    return shown if held.size <= NUMBERS else f"{shown} … ({' × '.join(map(str, held.shape))} numbers)"
 
 
 def _cell(cell: Any) -> str:
