@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from compare import HIGHER  # noqa: F401  (one thread, no warnings)
 from PIL import Image
 from record import write
 
@@ -35,6 +34,7 @@ from polymodal.spec import Spec
 
 __all__ = ["main"]
 
+torch.set_num_threads(1)
 SIZES = (128, 224)
 TEST = 300
 WIDTH = {"frozen": 256, "scratch": 64}
@@ -113,10 +113,8 @@ def searched(place: Path, way: str, kind: str, split: int, folder: Path) -> dict
     told = run.open_run(folder).folder.read_json("metrics.json")["tasks"]
     row: dict[str, Any] = {"way": way, "splits": kind, "split": split}
     for name, short in (("find.picture_to_words", "words"), ("find.words_to_picture", "picture")):
-        row |= {f"{short}_at_{k}": told[name]["metrics"][f"recall_at_{k}"] for k in (1, 10)}
-        row |= {
-            f"linear_{short}_at_{k}": told[name]["baselines"]["linear"]["metrics"][f"recall_at_{k}"] for k in (1, 10)
-        }
+        for side, entry in {"": told[name], "linear_": told[name]["baselines"]["linear"]}.items():
+            row |= {f"{side}{short}_at_{k}": entry["metrics"][f"recall_at_{k}"] for k in (1, 10)}
     return row | {"n": told["find.picture_to_words"]["n"]}
 
 

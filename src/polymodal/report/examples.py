@@ -138,19 +138,18 @@ def _picture(cells: Gallery, row: int) -> bytes | None:
 def _words(run: Run, names: Sequence[str], row: int) -> str:
     """The cells of some columns: running text side by side, short cells each after the name of its column."""
     cells = {name: run.fitted.table.frame[name].iloc[row] for name in names if name in run.fitted.table.frame}
-    told = {name: _many(cell) if _holds_many(cell) else _cell(cell) for name, cell in cells.items() if _known(cell)}
-    known = {name: cell for name, cell in told.items() if cell}
+    told = {name: _shown(cell) for name, cell in cells.items()}
+    known = {name: words for name, words in told.items() if words}
     plain = len(names) == 1 or max(map(len, known.values()), default=0) > 40
     words = " — ".join(known.values()) if plain else ", ".join(f"{name} {cell}" for name, cell in known.items())
     return words if len(words) <= TEXT else f"{words[:TEXT].rstrip()}…"
 
 
-def _holds_many(cell: Any) -> bool:
-    return isinstance(cell, list | tuple | np.ndarray | bytes)
-
-
-def _known(cell: Any) -> bool:
-    return _holds_many(cell) or not pd.isna(cell)
+def _shown(cell: Any) -> str:
+    """A cell in words; nothing of one that is empty."""
+    if isinstance(cell, list | tuple | np.ndarray | bytes):
+        return _many(cell)
+    return "" if pd.isna(cell) else _cell(cell)
 
 
 def _many(cell: Any) -> str:
