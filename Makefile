@@ -24,7 +24,7 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	@touch $@
 
 demo: $(VENV)/.installed  ## train the embedded example and write its report
-	OMP_NUM_THREADS=2 $(BIN)/polymodal demo
+	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE $(BIN)/polymodal demo
 
 test: $(VENV)/.installed  ## the whole test suite
 	$(BIN)/python -m pytest -n 2

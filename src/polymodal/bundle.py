@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,23 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model as it was loaded, with the spec that describes its parts."""
+    """A model as it was loaded, with the spec that describes its parts; `face` is what its estimator knows."""
 
     model: Ensemble
     spec: Mapping[str, Any]
+    face: Mapping[str, Any] = field(default_factory=dict)
 
 
-def save(folder: Path, model: Ensemble, spec: Mapping[str, Any], card: str) -> None:
+def save(
+    folder: Path, model: Ensemble, spec: Mapping[str, Any], card: str, face: Mapping[str, Any] | None = None
+) -> None:
     """Write a model to a folder: config.json, model.safetensors, preprocess.json, README.md, MANIFEST.json last.
 
-    `spec` is the plain data that the parts were built from, `card` the text of the model card. Raises ResourceError
-    where the folder cannot be written.
+    `spec` is the plain data that the parts were built from, `card` the text of the model card, `face` plain
+    data that comes back as they are. Raises ResourceError where the folder cannot be written.
     """
     config = {"format": FORMAT, "polymodal": polymodal.__version__, "members": len(model.members), "spec": spec}
+    config |= {"face": face} if face else {}
     states = {
         "modalities": {name: part.reader.state() for name, part in model.modalities.items()},
         "tasks": {name: part.reader.state() for name, part in model.tasks.items()},
@@ -77,7 +81,7 @@ def load(folder: Path, parts: Parts | None = None) -> Bundle:
         raise _damaged(
             "unreadable-model", folder, "states that fit the parts", f"{type(error).__name__}: {error}"
         ) from error
-    return Bundle(model.eval(), config["spec"])
+    return Bundle(model.eval(), config["spec"], config.get("face", {}))
 
 
 def card(model: Ensemble, summary: Mapping[str, Any]) -> str:
