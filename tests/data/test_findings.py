@@ -129,6 +129,27 @@ def test_a_word_is_not_infinite(frame):
     assert codes(frame, ("a", "note"))["infinite-values"].rows.tolist() == [7]
 
 
+def test_numbers_that_mean_missing_and_limits_are_told(frame):
+    frame["b"] = frame["b"].round(2)
+    frame.loc[[2, 30, 58], "b"] = -999
+    frame["c"] = [f"{value:.2f}" for value in np.abs(frame["c"]) + 1]
+    frame.loc[[4, 5], "c"] = "<0.5"
+    found = codes(frame)
+    assert set(found) == {"number-that-means-missing", "limits-among-numbers"}
+    assert found["number-that-means-missing"].rows.tolist() == [2, 30, 58]
+    assert found["limits-among-numbers"].rows.tolist() == [4, 5]
+    table = from_frame(frame, missing=("", "-999", "<0.5"))
+    assert examine(table, Roles({"table": ["a", "b", "c"]}, {"task": "y"}), SPLIT) == []
+
+
+@pytest.mark.parametrize(
+    "values", [[97, 98, 99, 99, 99], [9, 9, 9, 1, 2], [99, 99, 99, 99, 99], [-99.5, -99.5, -99.5, 1, 2]]
+)
+def test_a_high_number_is_no_mark(frame, values):
+    frame["b"] = np.resize(values, ROWS)
+    assert "number-that-means-missing" not in codes(frame)
+
+
 def test_joins_that_meet_nobody(frame):
     few = JoinReport("labs", "id", matched=3, unmatched=57, unnamed=0, unused=9)
     assert codes(frame, joins=[few])["few-join-matches"].severity == "warning"
@@ -175,10 +196,10 @@ def test_a_warning_that_is_allowed_is_not_told(frame):
 
 def test_numbers_that_a_few_words_turn_into_words_are_told(frame):
     written = [f"{place},5" for place in range(ROWS)]
-    for place, word in zip(range(0, ROWS, 6), ["<0,5", "n.b.", "k.A."] * ROWS, strict=False):
+    for place, word in zip(range(0, ROWS, 6), ["haem.", "n.b.", "k.A."] * ROWS, strict=False):
         written[place] = word
     found = codes(frame.assign(a=written))
     assert found["numbers-among-words"].severity == "warning"
-    assert '"<0,5"' in found["numbers-among-words"].message
+    assert '"haem."' in found["numbers-among-words"].message
     assert "numbers-among-words" not in codes(frame.assign(a=[f"{place},5" for place in range(ROWS)]))
     assert "numbers-among-words" not in codes(frame.assign(a=[f"word {place}" for place in range(ROWS)]))

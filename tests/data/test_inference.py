@@ -121,6 +121,6 @@ def test_nothing_to_learn_from_is_refused():
 
 
 def test_numbers_with_other_words_among_them_are_said_with_their_count():
-    cells = [f"{place}.5" for place in range(38)] + ["n.b.", "<0.5"]
+    cells = [f"{place}.5" for place in range(38)] + ["n.b.", "haem."]
     proposal = propose(from_frame(pd.DataFrame({"crp": cells, "sick": ["yes", "no"] * 20})), ["sick"])
     assert '"crp": numbers; 2 of 40 cells hold something else' in proposal["reasons"]["modalities.table"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polymodal.data.numerals import decimal_mark, plain_numbers, read_numbers
+from polymodal.data.numerals import decimal_mark, limits, plain_numbers, read_numbers
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -39,14 +39,15 @@ def test_a_text_is_read_alike_alone_and_in_company(values, mark):
     ("written", "mark", "number"),
     [("1,234", ".", 1234), ("1,234", ",", 1.234), ("0,125", ".", 0.125), ("2,5", ".", 2.5), ("1.5", ",", 1.5),
      ("1 234,5", ",", 1234.5), ("1'234.5", ".", 1234.5), ("12 %", ".", 12), ("€ 3", ".", 3), ("−4", ".", -4),
-     ("+.5e3", ".", 500), ("1e400", ".", np.inf), ("7,", ",", 7)],
+     ("+.5e3", ".", 500), ("1e400", ".", np.inf), ("7,", ",", 7),
+     ("<5", ".", 5), ("≥ 0,5", ",", 0.5), (">=-2", ".", -2), ("< $3", ".", 3)],
 )  # fmt: skip
 def test_one_number(written, mark, number):
     assert read_numbers(texts(written), mark).tolist() == [number]
 
 
 @pytest.mark.parametrize(
-    "written", ["", "1.2.3", "12,34,56", "0x10", "1_000", "<5", "12 kg", "--1", "1e", ",", ".", "NA"]
+    "written", ["", "1.2.3", "12,34,56", "0x10", "1_000", "<", "< a", "<<5", "12 kg", "--1", "1e", ",", ".", "NA"]
 )
 def test_no_number(written):
     assert np.isnan(read_numbers(texts(written), ".")).all()
@@ -62,3 +63,7 @@ def test_the_mark_is_the_one_that_fits_more_texts():
 def test_plain_numbers_are_told_at_once():
     assert plain_numbers(texts("1", "2.5")).tolist() == [1, 2.5]
     assert plain_numbers(texts("1", "2,5")) is None
+
+
+def test_limits_are_told_from_numbers_and_words():
+    assert limits(texts("<5", "5", "> 1.2", "≤,5", "<a", "a<5", "<")).tolist() == [1, 0, 1, 1, 0, 0, 0]

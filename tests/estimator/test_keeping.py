@@ -23,7 +23,12 @@ ONCE = {"epochs": 1, "members": 2, "lr": 2e-2, "batch_size": 16, "width": 8}
 def frame() -> pd.DataFrame:
     draw = np.random.default_rng(0)
     words = draw.choice(["good", "bad"], size=60)
-    return pd.DataFrame({"number": draw.normal(size=60), "note": [f"a {each} day number {place} for all of us" for place, each in enumerate(words)]})
+    return pd.DataFrame(
+        {
+            "number": draw.normal(size=60),
+            "note": [f"a {each} day number {place} for all of us" for place, each in enumerate(words)],
+        }
+    )
 
 
 LABELS = {

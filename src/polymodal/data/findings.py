@@ -1,5 +1,6 @@
 """What is wrong with a table for the question that is asked of it, before any model is trained."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -16,7 +17,8 @@ from polymodal.data.copies import GiveAway, give_aways
 from polymodal.data.duplicates import repeated_rows
 from polymodal.data.files import content_hashes
 from polymodal.data.joins import JoinReport
-from polymodal.data.kinds import infer_kind, strangers
+from polymodal.data.kinds import infer_kind, parse_numbers, strangers
+from polymodal.data.numerals import limits
 from polymodal.data.splits import Split
 
 __all__ = ["LEAKS", "Finding", "Roles", "examine", "inseparable", "refuse"]
@@ -31,6 +33,7 @@ LEAKS = frozenset(
 
 _FEW = 5  # training rows under which a class is hardly learnt
 _MIXED = 0.5  # share of numbers from which a column of words was probably meant as numbers
+_REPEATED = 3  # how often a value stands that is a mark and no measurement
 _CLASSES = 20  # numbers with more distinct values are no classes
 
 
@@ -256,11 +259,42 @@ def _inputs(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:
             found = "every training row that has a value has the same"
             yield Finding("constant-column", "warning", where, found, "leave it out")
         yield from _mixed(series.iloc[split.train], where, table.missing)
-        infinite = _infinite(series)
-        # Among words and texts, "inf" is a word.
-        if len(infinite) and infer_kind(series, table.missing).name == "number":
-            found = f"{len(infinite)} infinite values; they count as missing"
-            yield Finding("infinite-values", "warning", where, found, "mend them at their source", infinite)
+        yield from _numbers(series, where, table.missing)
+
+
+def _numbers(series: pd.Series, where: str, missing: Sequence[str]) -> Iterator[Finding]:
+    """What is odd among numbers; among words and texts, "inf" is a word."""
+    kind = infer_kind(series, missing)
+    if kind.name != "number":
+        return
+    infinite = _infinite(series)
+    if len(infinite):
+        found = f"{len(infinite)} infinite values; they count as missing"
+        yield Finding("infinite-values", "warning", where, found, "mend them at their source", infinite)
+    series = dense(series)
+    beyond = np.zeros(len(series), dtype=bool) if is_number(series) else limits(texts(series))
+    rows = np.flatnonzero(beyond & ~absent(series, missing))
+    if len(rows):
+        found = f'{len(rows)} cells are limits, such as "{series.iloc[rows[0]]}": each is read as the limit itself'
+        yield Finding("limits-among-numbers", "warning", where, found, "name them in data.missing to leave them", rows)
+    numbers = parse_numbers(series, kind, missing)[0]
+    for code in _marks_of_absence(numbers[np.isfinite(numbers)]):
+        rows = np.flatnonzero(numbers == code)
+        found = f"{code:g} stands in {len(rows)} rows, far from every other value"
+        remedy = f'if it means that there is none, add "{code:g}" to data.missing'
+        yield Finding("number-that-means-missing", "warning", where, found, remedy, rows)
+
+
+def _marks_of_absence(known: np.ndarray) -> Iterator[float]:
+    """Repeated values such as -999 or 8888 that lie further from the rest than twice the width of the rest."""
+    values, counts = np.unique(known, return_counts=True)
+    marks = np.array([re.fullmatch(r"-?(9{2,}|8{2,})", f"{value:.0f}") is not None for value in values[[0, -1]]])
+    for place, rest in ((0, values[1:]), (-1, values[:-1])):
+        whole = marks[place] and values[place] == round(values[place])
+        if whole and counts[place] >= _REPEATED and len(rest) > 1:
+            rest = rest[np.abs(rest) < abs(values[place])]
+            if len(rest) > 1 and np.abs(rest - values[place]).min() > 2 * (rest[-1] - rest[0]):
+                yield float(values[place])
 
 
 def _infinite(series: pd.Series) -> Rows:

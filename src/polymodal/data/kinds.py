@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from polymodal.data.cells import absent, dense, is_number, is_time, numbers_of, parse_labels, texts
 from polymodal.data.dates import date_order, read_dates
-from polymodal.data.numerals import decimal_mark, plain_numbers, read_numbers
+from polymodal.data.numerals import decimal_mark, limits, plain_numbers, read_numbers
 
 __all__ = [
     "FILE_SUFFIXES",
@@ -208,6 +208,7 @@ def _all_compact_dates(written: pa.LargeStringArray) -> Kind | None:
 
 def _numeric_kind(written: pa.LargeStringArray) -> Kind | None:
     numbers, decimal = plain_numbers(written), "."
+    plain = numbers is not None
     if numbers is None:
         if not _has_digits(written):
             return None
@@ -217,6 +218,9 @@ def _numeric_kind(written: pa.LargeStringArray) -> Kind | None:
     words = _null_words(written, ~fine)
     counted = len(fine) - int(words.sum())
     if fine.sum() < max(1.0, _ENOUGH * counted, 0.3 * len(fine)):
+        return None
+    # Where most cells are limits ("<5", ">=5"), they are the names of classes.
+    if not plain and limits(written).sum() > 0.5 * fine.sum():
         return None
     coded = pc.match_substring_regex(pc.filter(written, pc.starts_with(written, "0")), r"^0\d+$")
     if (pc.sum(coded).as_py() or 0) >= max(1.0, 0.01 * len(fine)):

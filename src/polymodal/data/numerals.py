@@ -1,10 +1,10 @@
-"""Numbers as people write them: with a point or a comma, grouped by thousands, with a percent or currency sign."""
+"""Numbers as people write them: a point or a comma, thousands in groups, a percent or currency sign, "<0.5"."""
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["decimal_mark", "plain_numbers", "read_numbers"]
+__all__ = ["decimal_mark", "limits", "plain_numbers", "read_numbers"]
 
 _SIGN = r"^[+\-−]?"
 _EXPONENT = r"(?:[eE][+\-]?\d+)?$"
@@ -18,19 +18,20 @@ _SIMPLE = {
     ",": rf"{_SIGN}(?:\d+,?\d*|,\d+){_EXPONENT}",
 }
 _UNIT = r"^[€$£¥]\s*|\s*[%€$£¥]$"
+_LIMIT = r"^(?:[<>]=?|[≤≥])\s*"
 
 
 def read_numbers(written: pa.LargeStringArray, decimal: str) -> np.ndarray:
     """(n,) float64 of trimmed texts; NaN for what is no number, infinite for what a float cannot hold.
 
     `decimal` is "." or ",". The other mark groups thousands, but where it cannot ("2,5" beside a decimal point) it is
-    read as a decimal mark too: hand-made tables mix the two.
+    read as a decimal mark too: hand-made tables mix the two. What lies beyond a limit ("<0.5") is read as the limit.
     """
     if decimal == ".":
         at_once = plain_numbers(written)
         if at_once is not None:
             return at_once
-    bare = pc.replace_substring_regex(written, _UNIT, "")
+    bare = _bare(written)
     own = _either(bare, _GROUPED[decimal], _SIMPLE[decimal])
     other = "," if decimal == "." else "."
     foreign = pc.and_(pc.invert(own), pc.match_substring_regex(bare, _SIMPLE[other]))
@@ -50,9 +51,20 @@ def plain_numbers(written: pa.LargeStringArray) -> np.ndarray | None:
 
 def decimal_mark(written: pa.LargeStringArray) -> str:
     """The decimal mark, "." or ",", under which more of these texts are numbers; the point if both do alike."""
-    bare = pc.replace_substring_regex(written, _UNIT, "")
+    bare = _bare(written)
     fits = {mark: pc.sum(_either(bare, _GROUPED[mark], _SIMPLE[mark])).as_py() or 0 for mark in (".", ",")}
     return "," if fits[","] > fits["."] else "."
+
+
+def limits(written: pa.LargeStringArray) -> np.ndarray:
+    """(n,) True where a text says that a number lies beyond a limit: "<0.5", "≥ 100"."""
+    marked = pc.match_substring_regex(written, _LIMIT + r"[+\-−€$£¥.,]?\d")
+    found: np.ndarray = pc.fill_null(marked, False).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _bare(written: pa.LargeStringArray) -> pa.LargeStringArray:
+    return pc.replace_substring_regex(pc.replace_substring_regex(written, _LIMIT, ""), _UNIT, "")
 
 
 def _either(written: pa.LargeStringArray, first: str, second: str) -> pa.BooleanArray:
