@@ -52,6 +52,14 @@ def test_lists_of_numbers_become_arrays():
     assert frame["two"][1].tolist() == [[3, 4], [5, 6]]
 
 
+def test_files_in_cells_become_their_content():
+    both = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    cells = [{"bytes": b"RIFF", "path": "a.wav"}, {"bytes": None, "path": "b.wav"}, None]
+    frame, _ = typed_frame(pa.table({"clip": pa.array(cells, both), "raw": [b"x", None, b""]}), "t")
+    assert frame["clip"].tolist() == [b"RIFF", "b.wav", None]
+    assert frame["raw"].tolist() == [b"x", None, None]
+
+
 def test_lists_of_different_lengths_stay_lists():
     frame, _ = typed_frame(pa.table({"two": [[[1], [2, 3]]]}), "t")
     assert frame["two"][0] == [[1], [2, 3]]

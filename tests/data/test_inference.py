@@ -124,3 +124,16 @@ def test_numbers_with_other_words_among_them_are_said_with_their_count():
     cells = [f"{place}.5" for place in range(38)] + ["n.b.", "haem."]
     proposal = propose(from_frame(pd.DataFrame({"crp": cells, "sick": ["yes", "no"] * 20})), ["sick"])
     assert '"crp": numbers; 2 of 40 cells hold something else' in proposal["reasons"]["modalities.table"]
+
+
+WAVE, WEBP = b"RIFF\x00\x00\x00\x00WAVE", b"RIFF\x00\x00\x00\x00WEBP"
+
+
+@pytest.mark.parametrize(
+    ("start", "sense"), [(WAVE, "audio"), (b"fLaC", "audio"), (b"\x89PNG", "image"), (WEBP, "image")]
+)
+def test_the_content_of_files_is_told_by_how_it_begins(start, sense):
+    frame = pd.DataFrame({"file": [start + bytes([row]) for row in range(20)], "sick": ["yes", "no"] * 10})
+    frame.loc[3, "file"] = None
+    proposal = propose(from_frame(frame), ["sick"])
+    assert proposal["modalities"] == {"file": {"type": sense, "column": "file"}}

@@ -98,8 +98,10 @@ def is_time(series: pd.Series) -> bool:
 
 
 def holds_objects(series: pd.Series) -> bool:
-    """Whether some cell holds more than a number, a text or a date: a picture in memory, say."""
-    return series.dtype == object and not all(map(pd.api.types.is_scalar, series))
+    """Whether some cell holds more than a number, a text or a date: an array, or the content of a file."""
+    return series.dtype == object and any(
+        isinstance(cell, bytes) or not pd.api.types.is_scalar(cell) for cell in series
+    )
 
 
 def content_codes(series: pd.Series) -> np.ndarray:

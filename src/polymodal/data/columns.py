@@ -46,8 +46,8 @@ def text_series(column: pa.Array | pa.ChunkedArray) -> pd.Series:
 def typed_frame(table: pa.Table, source: str) -> tuple[pd.DataFrame, list[str]]:
     """An Arrow table as a DataFrame in which whole numbers stay whole numbers although some are missing.
 
-    Lists of numbers become arrays. Raises DataError, naming them, for columns that hold other lists, structures or
-    bytes.
+    Lists of numbers become arrays; the content of files (bytes, or a structure of bytes and path) becomes bytes. Raises
+    DataError, naming them, for columns that hold other lists or structures.
     """
     names, notes = check_names(table.column_names, source)
     nested = [
@@ -57,7 +57,7 @@ def typed_frame(table: pa.Table, source: str) -> tuple[pd.DataFrame, list[str]]:
         raise DataError(
             "nested-column",
             where=source,
-            expected="one number, text, date or truth value in a cell, or a list of numbers",
+            expected="one number, text, date, truth value or file in a cell, or a list of numbers",
             found=", ".join(nested[:5]) + (f" and {len(nested) - 5} more" if len(nested) > 5 else ""),
             remedy="spread them over columns of their own, or leave them out",
         )
@@ -71,11 +71,21 @@ def typed_frame(table: pa.Table, source: str) -> tuple[pd.DataFrame, list[str]]:
 def _opaque(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return _opaque(kind.value_type)
-    if _series(kind):
+    if _series(kind) or _files(kind):
         return False
-    if pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType):
-        return True
+    return bool(pa.types.is_nested(kind)) or isinstance(kind, pa.BaseExtensionType)
+
+
+def _content(kind: pa.DataType) -> bool:
     return any(is_it(kind) for is_it in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary))
+
+
+def _files(kind: pa.DataType) -> bool:
+    """Whether it is a structure of a file's content and its name, as tables of pictures and sounds are passed on."""
+    if not pa.types.is_struct(kind):
+        return False
+    parts = {part.name: part.type for part in kind}
+    return set(parts) == {"bytes", "path"} and _content(parts["bytes"])
 
 
 def _series(kind: pa.DataType) -> bool:
@@ -93,6 +103,8 @@ def _typed(column: pa.ChunkedArray) -> pd.Series:
     kind = column.type
     if _series(kind):
         return pd.Series([None if cell is None else _array(cell) for cell in column.to_pylist()], dtype=object)
+    if _content(kind) or _files(kind):
+        return pd.Series([_file(cell) for cell in column.to_pylist()], dtype=object)
     if pa.types.is_dictionary(kind):
         return _typed(column.cast(kind.value_type))
     if pa.types.is_date(kind):
@@ -121,6 +133,11 @@ def _array(cell: list[object]) -> object:
         return np.array(cell, dtype=np.float64)
     except ValueError:
         return cell
+
+
+def _file(cell: dict[str, object] | bytes | None) -> object:
+    """Its content, or its name where the content stands elsewhere."""
+    return (cell["bytes"] or cell["path"] or None) if isinstance(cell, dict) else cell or None
 
 
 def _plain(kind: pa.DataType) -> bool:

@@ -40,6 +40,8 @@ _TEST, _VALIDATION = frozenset(["test", "testing", "holdout"]), frozenset(["vali
 _VECTORS = frozenset(["embedding", "embeddings", "emb", "vector", "vectors", "features", "latent", "encoding"])
 _MANY_GROUPS = 5
 _READ = {"image": "pictures", "audio": "sounds"}
+_SOUND = re.compile(rb"RIFF....WAVE|RF64|fLaC|OggS|ID3|FORM....AIF|\.snd|\xff[\xe2-\xff]", re.DOTALL)
+"""How the content of a sound file begins."""
 _CHANNELS = 7  # a grid of numbers with at most so many columns is a series of several channels, no picture
 
 
@@ -217,8 +219,16 @@ def _add_inputs(table: DataTable, draft: _Draft, kinds: dict[str, Kind], others:
 
 
 def _add_objects(table: DataTable, draft: _Draft, name: str) -> None:
-    """Cells that hold lists or rows of numbers are series, of one length and so called vectors; grids are pictures."""
+    """Cells that hold lists or rows of numbers are series, of one length and so called vectors; grids are pictures.
+
+    The content of a file is a sound where it begins as one.
+    """
     modality, held = draft.name(name), table.column(name).dropna().iloc[:100]
+    contents = [cell for cell in held if isinstance(cell, bytes)]
+    if contents and 2 * sum(_SOUND.match(content) is not None for content in contents) > len(contents):
+        draft.modalities[modality] = {"type": "audio", "column": name}
+        draft.reasons[f"modalities.{modality}"] = "cells that hold the content of sound files"
+        return
     shapes = [np.shape(cell) if isinstance(cell, list | tuple | np.ndarray) else None for cell in held]
     lengths = Counter(shape[0] if shape and len(shape) == 1 else 0 for shape in shapes)
     length, often = max(lengths.items(), key=lambda item: item[1], default=(0, 0))
@@ -232,7 +242,7 @@ def _add_objects(table: DataTable, draft: _Draft, name: str) -> None:
         draft.reasons[f"modalities.{modality}"] = "cells that hold series of numbers"
     else:
         draft.modalities[modality] = {"type": "image", "column": name}
-        draft.reasons[f"modalities.{modality}"] = "cells that hold arrays or pictures in memory"
+        draft.reasons[f"modalities.{modality}"] = "cells that hold grids of numbers, or the content of picture files"
 
 
 def _add_file(table: DataTable, draft: _Draft, name: str, kind: Kind) -> None:
