@@ -39,18 +39,20 @@ from polymodal.training.predicting import answers, outputs
 __all__ = ["SETS", "main", "measured", "page", "scores", "told"]
 
 SETS: dict[str, tuple[str, ...]] = {
-    "senses_digits": (),
+    "senses_digits": ("train.batch_size=32", "train.epochs=30"),
     "biotac_sp": (),
     "emoji_noto": ("modalities.picture.size=32",),
     "glyphs": (),
     "womens_clothing": (),
 }
-"""Each with what its own spec is changed to: smaller pictures, so that there is time for all."""
+"""Each with what its own spec is changed to, so that there is time for all: smaller pictures, fewer steps."""
 ROWS = 800
 FORMS = {name: f"{{type: {name}}}" for name in sorted(FUSIONS.parts())} | {
     f"late_{combine}": f"{{type: late, combine: {combine}}}" for combine in ("mean", "learned")
 }
-"""What is compared: every fusion as it is by default, which for late is the product; and the other ways to be late."""
+FORMS |= {f"{name}_tied": f"{{type: {name}, tied: true}}" for name in ("bottleneck", "co_attention", "cross_attention")}
+"""What is compared: every fusion as it is by default, which for late is the product; the other ways to be late; and one
+block for all modalities instead of one for each."""
 NOISE = (0.2, 0.4, 0.6, 0.8)
 """Shares of the content that are hidden in every modality at once."""
 

@@ -1,11 +1,13 @@
 """A fusion can be handled like any other module before it knows its modalities."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from polymodal.fusion import Fusion
+from polymodal.fusion import Bottleneck, CoAttention, CrossAttention, Fusion
 from polymodal.testing import fake_tokens
 from tests.members import members
 
@@ -35,3 +37,31 @@ def test_what_was_shown_and_switched_is_built_like_what_was_not(kind: type[Fusio
         made.append(fusion.eval()(tokens).pooled)
         assert repr(fusion).count("\n") > 1
     assert torch.equal(made[0], made[1])
+
+
+@pytest.mark.parametrize("kind", [Bottleneck, CoAttention, CrossAttention])
+def test_tied_blocks_are_one_for_all(kind: type[Fusion], tmp_path: Path):
+    tokens = {name: fake_tokens(6, 3, 8, seed=place) for place, name in enumerate(["scan", "labs", "note"])}
+    sizes, told = {}, {}
+    for tied in (True, False):
+        fusion = kind(tied=tied, heads=2)
+        torch.manual_seed(1)
+        fusion.build(list(tokens), 8)
+        sizes[tied] = sum(weights.numel() for weights in fusion.parameters() if weights.dim() > 1)
+        told[tied] = fusion.eval()(tokens).pooled
+        assert len(set(fusion.last_layers())) == len(fusion.last_layers()) == (1 if tied else 3)
+        save_file(fusion.state_dict(), tmp_path / "weights")
+    marks = sum(weights.numel() for name, weights in fusion.named_parameters() if name in {"marks", "shared"})
+    assert sizes[False] - marks == 3 * (sizes[True] - marks)
+    assert not torch.allclose(told[True], told[False])
+
+
+def test_tied_blocks_hear_of_each_other_as_others_do():
+    torch.manual_seed(0)
+    fusion = CrossAttention(tied=True, heads=2)
+    fusion.build(["labs", "scan"], 8)
+    one, other = (fake_tokens(5, 3, 8, seed=place, absent=0.0) for place in (1, 2))
+    fusion.marks.data.zero_()
+    # Without marks nothing tells the modalities apart.
+    swapped = fusion.eval()({"labs": other, "scan": one})
+    torch.testing.assert_close(fusion({"labs": one, "scan": other}).pooled, swapped.pooled)

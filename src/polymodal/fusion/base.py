@@ -1,14 +1,14 @@
 """What a fusion must offer: tokens of whatever is present in, one representation out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from torch import nn
 
 from polymodal.core import Combine, Representation, Tokens
 
-__all__ = ["Fusion", "last_matrix"]
+__all__ = ["Blocks", "Fusion", "last_matrix"]
 
 
 class Fusion(nn.Module, ABC):
@@ -40,6 +40,18 @@ class Fusion(nn.Module, ABC):
     @abstractmethod
     def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
         """Fuse. Any non-empty subset of the built names may be given; the order of the mapping does not matter."""
+
+
+class Blocks(nn.ModuleDict):
+    """A block for each modality; where they are `tied`, one and the same for all."""
+
+    def __init__(self, names: Sequence[str], make: Callable[[], nn.Module], tied: bool = False) -> None:
+        super().__init__({name: make() for name in (["all"] if tied else names)})
+        self.tied = tied
+
+    def of(self, name: str) -> nn.Module:
+        """The block of a modality."""
+        return self.get_submodule("all" if self.tied else name)
 
 
 def last_matrix(part: nn.Module) -> list[nn.Module]:

@@ -1,7 +1,7 @@
 """Modalities talk to each other only through a few shared tokens."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, cast
 
 import torch
 from pydantic import Field
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from polymodal.core import Combine, Representation, Tokens
 from polymodal.core.masking import keep, masked_mean
 from polymodal.encoders.transformer import TransformerBlock
-from polymodal.fusion.base import Fusion, last_matrix
+from polymodal.fusion.base import Blocks, Fusion, last_matrix
 from polymodal.fusion.early import mark_tokens
 
 __all__ = ["Bottleneck"]
@@ -20,8 +20,8 @@ class Bottleneck(Fusion):
     """Let modalities talk through a few shared tokens only (Nagrani et al. 2021, eqs. 8 and 9).
 
     In each layer a modality reads its own tokens and the shared ones; what the modalities wrote into the shared tokens
-    is averaged over those that are there. One view: the mean of the last shared tokens. The cost grows with the tokens
-    of each modality alone.
+    is averaged over those that are there. Each has blocks of its own, or all have the same where they are `tied`. One
+    view: the mean of the last shared tokens. The cost grows with the tokens of each modality alone.
     """
 
     combine: Combine = "single"
@@ -32,9 +32,11 @@ class Bottleneck(Fusion):
         bottlenecks: Annotated[int, Field(ge=1, le=1024)] = 4,
         heads: Annotated[int, Field(ge=1, le=64)] = 4,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        tied: bool = False,
     ) -> None:
         super().__init__()
         self.layers, self.bottlenecks, self.heads, self.dropout = layers, bottlenecks, heads, dropout
+        self.tied = tied
 
     def build(self, names: Sequence[str], width: int) -> None:
         """Shared tokens, a mark for each modality, and a block for each modality and layer."""
@@ -42,7 +44,7 @@ class Bottleneck(Fusion):
         self.shared = nn.Parameter(torch.randn(self.bottlenecks, width) * 0.02)
         self.marks = nn.Parameter(torch.randn(len(self.names), width) * 0.02)
         self.blocks = nn.ModuleList(
-            nn.ModuleDict({name: TransformerBlock(width, self.heads, dropout=self.dropout) for name in self.names})
+            Blocks(self.names, lambda: TransformerBlock(width, self.heads, dropout=self.dropout), self.tied)
             for _ in range(self.layers)
         )
         self.norm = nn.LayerNorm(width)
@@ -63,10 +65,10 @@ class Bottleneck(Fusion):
         present = torch.stack([parts[name].present for name in given], dim=1)
         values = {name: parts[name].values for name in given}
         shared = self.shared.expand(len(present), -1, -1)
-        for layer in self.blocks:
+        for layer in cast(Iterable[Blocks], self.blocks):
             written = []
             for name in given:
-                values[name], wrote = self._read(layer.get_submodule(name), values[name], parts[name].mask, shared)
+                values[name], wrote = self._read(layer.of(name), values[name], parts[name].mask, shared)
                 written.append(wrote)
             shared = masked_mean(torch.stack(written, dim=1), present)
         pooled = masked_mean(self.norm(shared), torch.ones_like(shared[..., 0], dtype=torch.bool)).unsqueeze(1)

@@ -1,8 +1,8 @@
 """Modalities think for themselves and look at each other in turn, along the pairs that are listed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
 import torch
 from pydantic import Field
@@ -11,7 +11,7 @@ from torch import nn
 from polymodal.core import Combine, Representation, Tokens, UsageProblem, did_you_mean
 from polymodal.core.masking import keep
 from polymodal.encoders.transformer import CrossBlock, TransformerBlock
-from polymodal.fusion.base import Fusion, last_matrix
+from polymodal.fusion.base import Blocks, Fusion, last_matrix
 from polymodal.fusion.cross_attention import averaged, looked
 from polymodal.fusion.early import mark_tokens
 
@@ -23,8 +23,9 @@ Pair = tuple[str, str]
 class CoAttention(Fusion):
     """In each layer every modality reads itself, then its partners (Lu et al. 2019, section 3.1, for any number).
 
-    `pairs` lists who looks at whom, both ways; None is everyone at everyone. Each modality has blocks of its own. One
-    view: the mean over the modalities that are there. Raises UsageProblem for a pair that names no modality.
+    `pairs` lists who looks at whom, both ways; None is everyone at everyone. Each modality has blocks of its own, or
+    all have the same where they are `tied`. One view: the mean over the modalities that are there. Raises UsageProblem
+    for a pair that names no modality.
     """
 
     combine: Combine = "single"
@@ -36,9 +37,10 @@ class CoAttention(Fusion):
         pairs: Sequence[Pair] | None = None,
         heads: Annotated[int, Field(ge=1, le=64)] = 4,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        tied: bool = False,
     ) -> None:
         super().__init__()
-        self.layers, self.pairs, self.heads, self.dropout = layers, pairs, heads, dropout
+        self.layers, self.pairs, self.heads, self.dropout, self.tied = layers, pairs, heads, dropout, tied
 
     def build(self, names: Sequence[str], width: int) -> None:
         """A mark for each modality, and for each modality and layer a block that reads itself and one that looks."""
@@ -47,11 +49,11 @@ class CoAttention(Fusion):
         self.marks = nn.Parameter(torch.randn(len(self.names), width) * 0.02)
         looking = [name for name in self.names if self.partners[name]]
         self.thinks = nn.ModuleList(
-            nn.ModuleDict({name: TransformerBlock(width, self.heads, dropout=self.dropout) for name in self.names})
+            Blocks(self.names, lambda: TransformerBlock(width, self.heads, dropout=self.dropout), self.tied)
             for _ in range(self.layers)
         )
         self.looks = nn.ModuleList(
-            nn.ModuleDict({name: CrossBlock(width, self.heads, dropout=self.dropout) for name in looking})
+            Blocks(looking, lambda: CrossBlock(width, self.heads, dropout=self.dropout), self.tied)
             for _ in range(self.layers)
         )
         self.norm = nn.LayerNorm(width)
@@ -63,18 +65,19 @@ class CoAttention(Fusion):
 
     def last_layers(self) -> list[nn.Module]:
         """The last of each modality's last block."""
-        last, looks = self.thinks[-1], self.looks[-1]
-        blocks = [looks.get_submodule(name) if self.partners[name] else last.get_submodule(name) for name in self.names]
-        return [layer for block in blocks for layer in last_matrix(block)]
+        last, looks = cast(Blocks, self.thinks[-1]), cast(Blocks, self.looks[-1])
+        blocks = [looks.of(name) if self.partners[name] else last.of(name) for name in self.names]
+        return [layer for block in dict.fromkeys(blocks) for layer in last_matrix(block)]
 
     def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
         """Think and look, layer by layer; all look at once."""
         given = [name for name in self.names if name in tokens]
         parts = {name: mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given}
-        for think, look in zip(self.thinks, self.looks, strict=True):
-            parts = {name: _thought(think.get_submodule(name), part) for name, part in parts.items()}
+        layers = cast(Iterable[tuple[Blocks, Blocks]], zip(self.thinks, self.looks, strict=True))
+        for think, look in layers:
+            parts = {name: _thought(think.of(name), part) for name, part in parts.items()}
             seeing = {
-                name: looked(look.get_submodule(name), name, parts, partners)
+                name: looked(look.of(name), name, parts, partners)
                 for name, partners in self.partners.items()
                 if partners and name in given
             }

@@ -1,7 +1,7 @@
 """The tokens of each modality look at the tokens of all the others."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, ClassVar, cast
 
 import torch
 from pydantic import Field
@@ -10,7 +10,7 @@ from torch import nn
 from polymodal.core import Combine, Representation, Tokens
 from polymodal.core.masking import keep, masked_mean
 from polymodal.encoders.transformer import CrossBlock
-from polymodal.fusion.base import Fusion, last_matrix
+from polymodal.fusion.base import Blocks, Fusion, last_matrix
 from polymodal.fusion.early import mark_tokens
 
 __all__ = ["CrossAttention", "averaged", "looked"]
@@ -19,8 +19,8 @@ __all__ = ["CrossAttention", "averaged", "looked"]
 class CrossAttention(Fusion):
     """Let the tokens of each modality look at those of all others, both ways (Tsai et al. 2019, section 3.1).
 
-    Each modality has blocks of its own, and may have any number of tokens. One that is alone in its row is changed by
-    its own small net only. One view: the mean over the modalities that are there.
+    Each modality has blocks of its own, or all have the same where they are `tied`, and any number of tokens. One that
+    is alone in its row is changed by its own small net only. One view: the mean over the modalities that are there.
     """
 
     combine: Combine = "single"
@@ -31,16 +31,17 @@ class CrossAttention(Fusion):
         layers: Annotated[int, Field(ge=1, le=64)] = 2,
         heads: Annotated[int, Field(ge=1, le=64)] = 4,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        tied: bool = False,
     ) -> None:
         super().__init__()
-        self.layers, self.heads, self.dropout = layers, heads, dropout
+        self.layers, self.heads, self.dropout, self.tied = layers, heads, dropout, tied
 
     def build(self, names: Sequence[str], width: int) -> None:
         """A mark for each modality, and a block for each modality and layer."""
         self.names = sorted(names)
         self.marks = nn.Parameter(torch.randn(len(self.names), width) * 0.02)
         self.blocks = nn.ModuleList(
-            nn.ModuleDict({name: CrossBlock(width, self.heads, dropout=self.dropout) for name in self.names})
+            Blocks(self.names, lambda: CrossBlock(width, self.heads, dropout=self.dropout), self.tied)
             for _ in range(self.layers)
         )
         self.norm = nn.LayerNorm(width)
@@ -58,8 +59,8 @@ class CrossAttention(Fusion):
         """In each layer all modalities look at once at what the others were before it."""
         given = [name for name in self.names if name in tokens]
         parts = {name: mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given}
-        for layer in self.blocks:
-            parts = {name: looked(layer.get_submodule(name), name, parts, given) for name in given}
+        for layer in cast(Iterable[Blocks], self.blocks):
+            parts = {name: looked(layer.of(name), name, parts, given) for name in given}
         return averaged(parts, tokens, self.norm)
 
 
