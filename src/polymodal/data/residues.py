@@ -1,0 +1,152 @@
+"""A column of amino-acid sequences: each distinct one is read once, sign by sign."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from polymodal.core import DataError, Refusal, Values
+from polymodal.data.base import Cells, Column, DataTable, Rows
+from polymodal.data.cells import parse_labels
+from polymodal.data.plain import Plain, plain_numbers
+
+__all__ = ["CODES", "FIRST", "HIDDEN", "PADDING", "RESIDUES", "UNKNOWN", "ResidueCells", "ResidueColumn"]
+
+RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
+"""The twenty amino acids that are coded for, by their one-letter signs (IUPAC-IUB 1984)."""
+UNSURE = "BJOUXZ"
+"""Signs for one of several, for rare amino acids, and for any: all of them are read as unknown."""
+
+PADDING, UNKNOWN, HIDDEN, FIRST = 0, 1, 2, 3
+CODES = FIRST + len(RESIDUES)
+"""How many codes there are: behind the end, unknown, hidden from the net, and the twenty."""
+
+_BAD = 255
+_READ = 1 << 20  # signs of a cell that are looked at
+
+
+def _table() -> np.ndarray:
+    """(256,) the code of each sign, small letters as great ones."""
+    made = np.full(256, _BAD, dtype=np.uint8)
+    for place, sign in enumerate(RESIDUES):
+        made[[ord(sign), ord(sign.lower())]] = FIRST + place
+    for sign in UNSURE:
+        made[[ord(sign), ord(sign.lower())]] = UNKNOWN
+    return made
+
+
+_CODE = _table()
+
+
+@dataclass(frozen=True)
+class ResidueScale:
+    """What was learned: rows with a sequence, and the middle and the greatest number of residues of theirs."""
+
+    rows: int = 0
+    middle: int = 1
+    longest: int = 1
+
+
+@dataclass(frozen=True)
+class ResidueCells(Cells):
+    """`code` (rows,) tells which of the distinct `sequences` (codes, uint8) a row has, -1 = none."""
+
+    code: np.ndarray
+    sequences: Sequence[np.ndarray]
+
+
+class ResidueColumn(Column[ResidueCells]):
+    """Amino-acid sequences in one-letter signs, in great or small letters.
+
+    White space, a FASTA header and the star at the end are passed over; any other sign refuses the row. The part is
+    "codes" (n, residues) int64, 0 behind the end: at most `longest` residues, the first ones.
+    """
+
+    def __init__(self, column: str, longest: int = 2048) -> None:
+        self.names, self.name, self.longest = [column], column, longest
+        self.learned = ResidueScale()
+
+    def fit(self, table: DataTable, rows: Rows) -> None:
+        """Learn how long sequences are. Raises DataError where training rows have some and none can be read."""
+        cells = self.read(table.take(rows))
+        lengths = np.array([len(cells.sequences[code]) for code in cells.code[cells.present]])
+        if len(lengths) == 0 and cells.refusals:
+            first = cells.refusals[0]
+            raise DataError(
+                "no-usable-sequences",
+                where=table.place(int(rows[first.row]), self.name),
+                expected=f"amino acids in one-letter signs ({RESIDUES}; X for any)",
+                found=f"none of {len(cells.refusals)} training rows can be read; here: {first.reason}",
+                remedy="name a column of protein sequences, or leave this modality out",
+            )
+        if len(lengths):
+            self.learned = ResidueScale(len(lengths), int(np.median(lengths)), int(lengths.max()))
+
+    def read(self, table: DataTable) -> ResidueCells:
+        """The codes of every distinct sequence; rows that hold another sign are refused."""
+        labels = parse_labels(table.column(self.name), table.missing)
+        code, refusals = np.full(len(labels), -1, dtype=np.int64), []
+        known: dict[str, tuple[int, str]] = {}
+        sequences: list[np.ndarray] = []
+        for row, label in enumerate(labels):
+            if label is None:
+                continue
+            if label not in known:
+                codes, fault = self._read(label)
+                known[label] = (-1 if fault else len(sequences), fault)
+                sequences += [] if fault else [codes]
+            code[row], fault = known[label]
+            if fault:
+                refusals.append(Refusal(row, self.name, fault))
+        return ResidueCells(code >= 0, code, sequences, refusals=refusals)
+
+    def collate(self, cells: ResidueCells, rows: Rows) -> tuple[Values, list[Refusal]]:
+        """The distinct sequences of these rows, filled up to the longest of them."""
+        code = cells.code[rows]
+        distinct, place = np.unique(code[code >= 0], return_inverse=True)
+        index = np.full(len(rows), -1, dtype=np.int64)
+        index[code >= 0] = place
+        held = [cells.sequences[each] for each in distinct]
+        codes = np.full((len(held), max(map(len, held), default=1)), PADDING, dtype=np.int64)
+        for number, sequence in enumerate(held):
+            codes[number, : len(sequence)] = sequence
+        return Values({"codes": torch.from_numpy(codes)}, torch.from_numpy(index)), []
+
+    def state(self) -> dict[str, Any]:
+        """What was learned."""
+        return asdict(self.learned)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become the column that gave this state."""
+        self.learned = ResidueScale(**state)
+
+    def plain(self, cells: ResidueCells, rows: Rows) -> list[Plain]:
+        """The logarithm of the length, and shares of each amino acid and of each pair of neighbours."""
+        told = np.array([_composition(sequence) for sequence in cells.sequences]).reshape(len(cells.sequences), -1)
+        table = np.full((len(rows), 1 + len(RESIDUES) + len(RESIDUES) ** 2), np.nan)
+        code = cells.code[rows]
+        table[code >= 0] = told[code[code >= 0]]
+        return [plain_numbers(table)]
+
+    def _read(self, label: str) -> tuple[np.ndarray, str]:
+        """The codes of a sequence, and in words why there are none."""
+        body = label[:_READ].partition("\n")[2] if label.startswith(">") else label[:_READ]
+        signs = "".join(body.split()).removesuffix("*")
+        codes = _CODE[np.frombuffer(signs.encode("latin-1", "replace"), dtype=np.uint8)]
+        bad = np.flatnonzero(codes == _BAD)
+        if len(bad):
+            return codes, f'the sign "{signs[bad[0]]}" at place {bad[0] + 1} is no amino acid'
+        if len(codes) == 0:
+            return codes, "a sequence without residues"
+        return codes[: self.longest], ""
+
+
+def _composition(codes: np.ndarray) -> np.ndarray:
+    """(421,) of one sequence."""
+    count = len(RESIDUES)
+    known = codes[codes >= FIRST].astype(np.int64) - FIRST
+    pairs = np.bincount(known[:-1] * count + known[1:], minlength=count**2) / max(1, len(known) - 1)
+    single = np.bincount(known, minlength=count) / max(1, len(known))
+    return np.concatenate([[np.log(len(codes))], single, pairs])
