@@ -14,17 +14,19 @@ from polymodal.core import DataError, did_you_mean
 from polymodal.data.base import DataTable
 from polymodal.data.columns import check_names, typed_frame
 from polymodal.data.delimited import read_delimited
+from polymodal.data.fasta import FASTA_SUFFIXES, read_fasta
 from polymodal.data.jsonlines import read_jsonlines
 
 __all__ = ["from_frame", "read_table"]
 
 _SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq", ".feather", ".arrow", ".jsonl", ".ndjson")
+_PACKED = (".xz", ".gz", ".bz2")
 
 
 def read_table(
     path: str | os.PathLike[str], missing: Sequence[str] = ("",), files: str | os.PathLike[str] | None = None
 ) -> DataTable:
-    """Read a table from csv, tsv, parquet, feather or jsonl.
+    """Read a table from csv, tsv, parquet, feather, jsonl, or FASTA (also packed, as .fasta.xz).
 
     Text formats arrive as strings, cell for cell as they were written; typed formats keep their types. `missing` are
     the marks that mean "no value", `files` the folder that file columns are relative to. Raises DataError, with the
@@ -39,6 +41,8 @@ def read_table(
             frame, first_line = read_jsonlines(place)
         elif suffix in {".parquet", ".pq", ".feather", ".arrow"}:
             frame, notes = _read_typed(place, suffix)
+        elif suffix in FASTA_SUFFIXES:
+            frame = read_fasta(place)
         else:
             text = read_delimited(place, "," if suffix == ".csv" else "\t")
             frame, first_line, notes = text.frame, text.first_line, text.notes
@@ -94,11 +98,13 @@ def _checked_suffix(path: Path) -> str:
     if not plain:
         raise _absent(path, "a folder, a device or a pipe", "name a file")
     suffix = path.suffix.lower()
-    if suffix not in _SUFFIXES:
+    if suffix in _PACKED and Path(path.stem).suffix.lower() in FASTA_SUFFIXES:
+        return Path(path.stem).suffix.lower()
+    if suffix not in (*_SUFFIXES, *FASTA_SUFFIXES):
         raise DataError(
             "unknown-format",
             where=str(path),
-            expected="a file that ends in .csv, .tsv, .parquet, .feather or .jsonl",
+            expected="a file that ends in .csv, .tsv, .parquet, .feather, .jsonl or .fasta",
             found=f'"{suffix}"',
             remedy="save the table in one of these formats",
         )
