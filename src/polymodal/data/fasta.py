@@ -3,9 +3,9 @@
 import bz2
 import gzip
 import lzma
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +16,6 @@ from polymodal.data.columns import text_series
 __all__ = ["FASTA_SUFFIXES", "read_fasta"]
 
 FASTA_SUFFIXES = (".fasta", ".fa", ".faa", ".fna", ".fas")
-_OPENERS: Mapping[str, Callable[..., IO[bytes]]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 _MOST = 2**31
 """Bytes of text that are read, whatever a packed file unfolds to."""
 _LINE = 2**26
@@ -59,10 +58,9 @@ def read_fasta(path: Path) -> pd.DataFrame:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbered lines that say something."""
-    opener = _OPENERS.get(path.suffix.lower())
     number, total = 0, 0
     try:
-        with opener(path, "rb") if opener else path.open("rb") as stream:
+        with _opened(path) as stream:
             while line := _line(stream, path, number):
                 number, total = number + 1, total + len(line)
                 if total > _MOST:
@@ -76,6 +74,15 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise _refused(path, number + 1, f"damaged or cut off: {error}") from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    suffix = path.suffix.lower()
+    if suffix == ".xz":
+        return lzma.open(path, "rb")
+    if suffix == ".gz":
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    return bz2.open(path, "rb") if suffix == ".bz2" else path.open("rb")
 
 
 def _line(stream: IO[bytes], path: Path, number: int) -> bytes:
