@@ -8,7 +8,9 @@ import torch
 
 from polymodal.core import Batch, UsageProblem, Values
 from polymodal.fusion import Bottleneck, Early, Intermediate, Late
-from polymodal.model import Ensemble, Model
+from polymodal.modalities import Table
+from polymodal.model import Ensemble, Model, strangers
+from polymodal.tasks import Answer, Caption, Picture, Retrieval
 from polymodal.training import Settings
 from tests.training.conftest import Small, make_small
 
@@ -127,3 +129,19 @@ def test_an_ensemble_averages_the_outputs_of_its_members(small: Small):
     mean = torch.stack([said(member, batch) for member in members]).mean(dim=0)
     assert torch.equal(said(Ensemble(members), batch), mean)
     assert torch.equal(said(Ensemble(members[:1]), batch), said(members[0], batch))
+
+
+def test_a_task_speaks_of_modalities_that_are_there() -> None:
+    modalities = {"scan": Table(["a"]), "note": Table(["b"])}
+    tasks = {
+        "find": Retrieval(["scn", "note"]),
+        "draw": Picture("image", hides=["scan", "note"]),
+        "ask": Answer("y", question="nte"),
+        "say": Caption("text", hides=["note"]),
+    }
+    found = dict(strangers(tasks, list(modalities)))
+    assert set(found) == {("find", "between"), ("draw", "hides"), ("ask", "question")}
+    assert 'did you mean "scan"' in found["find", "between"].remedy
+    assert found["draw", "hides"].code == "nothing-to-see"
+    with pytest.raises(UsageProblem, match="unknown-modality"):
+        Model(modalities, {"find": tasks["find"]}, Late(), 8)

@@ -1,25 +1,26 @@
 """The model: encoders, one fusion, a head for each task. How it is trained is written elsewhere."""
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor, nn
 
-from polymodal.core import Batch, Representation, Tokens, UsageProblem, Values
+from polymodal.core import Batch, Representation, Tokens, UsageProblem, Values, did_you_mean
 from polymodal.data.naming import NAMES, usable_name
 from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
 from polymodal.tasks.base import Task, TaughtHead
 
-__all__ = ["Ensemble", "Model"]
+__all__ = ["Ensemble", "Model", "strangers"]
 
 
 class Model(nn.Module):
     """One model of several modalities for several tasks.
 
     The readers of the modalities and tasks must be fitted. Raises UsageProblem for a name that no network could give to
-    a part. The fusion is copied, so that one description can build several models.
+    a part, and for a modality that a task speaks of and that is not there. The fusion is copied, so that one
+    description can build several models.
     """
 
     def __init__(
@@ -29,6 +30,9 @@ class Model(nn.Module):
         self.modalities, self.tasks, self.width = dict(modalities), dict(tasks), width
         _check_names("modalities", modalities)
         _check_names("tasks", tasks)
+        strange = [problem for _, problem in strangers(tasks, list(modalities))]
+        if strange:
+            raise UsageProblem.joined(strange)
         self.encoders = nn.ModuleDict(
             {name: modality.build_encoder(width) for name, modality in self.modalities.items()}
         )
@@ -95,6 +99,32 @@ class Ensemble(nn.Module):
         """Outputs (batch, outputs) for each task; without those whose heads are taught, where these are not asked."""
         made = [member(batch, taught=taught) for member in self.members]
         return {name: self.tasks[name].joined([each[name] for each in made]) for name in made[0]}
+
+
+def strangers(tasks: Mapping[str, Task], modalities: Sequence[str]) -> Iterator[tuple[tuple[str, str], UsageProblem]]:
+    """For each option of a task that speaks of a modality which is not there: (task, option), and the problem.
+
+    A task that hides every modality is one, too: there is nothing that it could be answered from.
+    """
+    for name, task in tasks.items():
+        for option, named in task.speaks_of.items():
+            where = f"{name}.{option}"
+            for other in dict.fromkeys(named):
+                if other not in modalities:
+                    expected, remedy = f"names among {', '.join(modalities)}", did_you_mean(str(other), modalities)
+                    yield (
+                        (name, option),
+                        UsageProblem(
+                            "unknown-modality", where=where, expected=expected, found=f'"{other}"', remedy=remedy
+                        ),
+                    )
+        if modalities and set(modalities) <= set(task.hides):
+            expected, remedy = "a modality that the task may see", "hide those only that give the answer away"
+            found = "every modality is hidden"
+            yield (
+                (name, "hides"),
+                UsageProblem("nothing-to-see", where=f"{name}.hides", expected=expected, found=found, remedy=remedy),
+            )
 
 
 def _check_names(kind: str, names: Iterable[object]) -> None:

@@ -1,9 +1,13 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from polymodal.core import DataError, GateError
-from polymodal.data.findings import Roles, examine, inseparable, refuse
+from polymodal.data import findings
+from polymodal.data.findings import CODES, Roles, examine, inseparable, refuse
 from polymodal.data.joins import JoinReport
 from polymodal.data.splits import Split, SplitPlan, make_split
 from polymodal.data.tables import from_frame
@@ -33,12 +37,47 @@ def codes(frame, inputs=("a", "b", "c"), **rest):
     return {one.code: one for one in examine(from_frame(frame), roles, rest.pop("split", SPLIT), **rest)}
 
 
+def test_every_code_is_listed():
+    source = Path(findings.__file__).read_text()
+    written = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source))
+    straddling = {f"{code}-of-validation" for code in ("group-on-both-sides", "same-file-on-both-sides",
+                                                       "same-row-on-both-sides")}  # fmt: skip
+    assert written | straddling == CODES
+
+
+def test_a_modality_that_is_hidden_may_hold_the_target(frame):
+    inputs, targets = {"table": ["a"], "drawn": ["y"]}, {"draw": "y"}
+    told = {
+        hidden: [one.code for one in examine(from_frame(frame), Roles(inputs, targets, hidden={"draw": hidden}), SPLIT)]
+        for hidden in ((), ("table",), ("drawn",))
+    }
+    assert told == {(): ["target-among-inputs"], ("table",): ["target-among-inputs"], ("drawn",): []}
+    both = Roles(inputs, targets | {"say": "y"}, hidden={"draw": ["drawn"]})
+    (found,) = examine(from_frame(frame), both, SPLIT)
+    assert '"say"' in found.message
+    assert "hides: [drawn]" in found.remedy
+
+
+def test_texts_and_pictures_are_no_classes(frame):
+    frame["y"] = [f"text number {row}" for row in range(ROWS)]
+    assert "few-rows-per-class" in codes(frame)
+    assert examine(from_frame(frame), Roles({"table": ["a"]}, {"task": "y"}, free=["task"]), SPLIT) == []
+
+
+def test_grades_outside_the_order_are_told(frame):
+    frame["y"] = np.array(["u", "v", "w"])[np.arange(ROWS) % 3]
+    roles = Roles({"table": ["a"]}, {"task": "y"}, orders={"task": ["u", "v"]})
+    (found,) = examine(from_frame(frame), roles, SPLIT)
+    assert (found.code, len(found.rows)) == ("label-outside-order", 20)
+    assert ": w" in found.message
+
+
 def test_a_sound_table_has_no_findings(frame):
     assert codes(frame, group="patient") == {}
 
 
 def test_grades_in_words_without_an_order_are_told(frame):
-    roles = Roles({"table": ["a"]}, {"task": "y"}, unordered=["task"])
+    roles = Roles({"table": ["a"]}, {"task": "y"}, orders={"task": None})
     assert not examine(from_frame(frame), roles, SPLIT)
     frame["y"] = np.array(["low", "middle", "high"])[np.arange(ROWS) % 3]
     (found,) = examine(from_frame(frame), roles, SPLIT)

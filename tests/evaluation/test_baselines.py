@@ -135,3 +135,25 @@ def test_long_texts_of_many_rows_are_fitted_as_well_in_a_few_passes(kind: str, m
     metric = {"classes": "accuracy", "ordered": "qwk", "labels": "accuracy", "numbers": "r2"}[kind]
     assert measure(exact.answers)[metric][0] > 0.99
     assert measure(quick.answers)[metric][0] > 0.97
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_a_column_that_is_empty_where_this_task_is_labelled(kind: str) -> None:
+    question, blocks = posed(kind)
+    elsewhere = np.where(np.arange(ROWS) < 180, np.nan, 1.0)
+    plain = fit_baselines(question, [plain_numbers(np.stack([elsewhere, blocks[0].values[:, 0]], axis=1)), *blocks[1:]])
+    assert set(plain) == {"trivial", "linear", "boosting"}
+    alone = fit_baselines(question, [plain_numbers(elsewhere)])
+    assert set(alone) == {"trivial", "linear", "boosting"}
+
+
+def test_a_floor_that_cannot_be_fitted_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> Baseline:
+        raise ValueError("no such matrix")
+
+    broken.__name__ = "linear"
+    monkeypatch.setattr(baselines, "linear", broken)
+    question, blocks = posed("classes")
+    with pytest.warns(RuntimeWarning, match="linear cannot be fitted and is left out: no such matrix"):
+        found = fit_baselines(question, blocks)
+    assert set(found) == {"trivial", "boosting"}

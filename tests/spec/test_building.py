@@ -44,3 +44,27 @@ def test_what_a_part_refuses_is_told_with_its_place_and_together():
 def test_a_part_left_to_the_table_cannot_be_built():
     with pytest.raises(SpecError, match=r"modalities\.note: a type other than auto"):
         Spec.from_text(GOOD.replace("type: text, columns: [b]", "type: auto, columns: [b]")).build()
+
+
+@pytest.mark.parametrize(
+    ("task", "path"),
+    [
+        ("{type: retrieval, between: [labs, nte]}", "tasks.sick.between"),
+        ("{type: answer, target: sick, question: nte}", "tasks.sick.question"),
+        ("{type: caption, target: sick, hides: [nte]}", "tasks.sick.hides"),
+    ],
+)
+def test_a_modality_that_a_task_speaks_of_is_there(task: str, path: str):
+    text = GOOD.replace("{type: binary, target: sick, weight: 2}", task)
+    with pytest.raises(SpecError, match="unknown-modality") as caught:
+        Spec.from_text(text, name="s.yaml").build()
+    assert f"({path})" in caught.value.where
+    assert caught.value.where.startswith("s.yaml:6:")
+    assert caught.value.remedy == 'did you mean "note"?'
+
+
+def test_a_pair_of_co_attention_is_told_with_its_place():
+    text = GOOD.replace("{type: bottleneck, heads: 2}", "{type: co_attention, pairs: [[labs, nte]]}")
+    with pytest.raises(SpecError, match="unknown-modality") as caught:
+        Spec.from_text(text, name="s.yaml").build()
+    assert caught.value.where.startswith("s.yaml:7:")

@@ -122,7 +122,7 @@ class GateError(PolymodalError):
 def did_you_mean(name: str, options: Iterable[str]) -> str:
     """The nearest option as a question, or a list of options when none is near."""
     known = sorted(set(options))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.65)
     if near:
         return f'did you mean "{near[0]}"?'
     more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""

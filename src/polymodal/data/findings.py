@@ -21,7 +21,7 @@ from polymodal.data.kinds import infer_kind, parse_numbers, strangers
 from polymodal.data.numerals import limits
 from polymodal.data.splits import Split
 
-__all__ = ["LEAKS", "Finding", "Roles", "examine", "inseparable", "refuse"]
+__all__ = ["CODES", "LEAKS", "Finding", "Roles", "examine", "inseparable", "refuse"]
 
 LEAKS = frozenset(
     {
@@ -30,6 +30,15 @@ LEAKS = frozenset(
     }
 )  # fmt: skip
 """Errors that would make a result look better than it is: they close a gate (exit 8). Other errors are of the data."""
+
+CODES = LEAKS | {
+    "all-missing-column", "class-unseen-in-training", "column-decides-target", "constant-column", "few-join-matches",
+    "few-rows-per-class", "group-among-inputs", "group-on-both-sides-of-validation", "infinite-values",
+    "label-outside-order", "limits-among-numbers", "no-join-matches", "number-that-means-missing",
+    "numbers-among-words", "one-class", "order-by-letter", "same-file-on-both-sides-of-validation",
+    "same-row-on-both-sides-of-validation",
+}  # fmt: skip
+"""What a finding may be called."""
 
 _FEW = 5  # training rows under which a class is hardly learnt
 _MIXED = 0.5  # share of numbers from which a column of words was probably meant as numbers
@@ -70,8 +79,9 @@ class Finding:
 class Roles:
     """What the columns are for: `inputs` by modality, `targets` by task, the id, the group.
 
-    `separators`, by task, part the labels of a target that holds several in one cell. `unordered` are tasks on grades
-    whose order was not given.
+    `separators`, by task, part the labels of a target that holds several in one cell. `orders` are the grades of tasks
+    on a scale, None where no order was given. `hidden` are the modalities that a task does not see. `free` are tasks
+    whose targets are no classes and no numbers: texts, pictures.
     """
 
     inputs: Mapping[str, Sequence[str]]
@@ -79,7 +89,9 @@ class Roles:
     id: str | None = None
     group: str | None = None
     separators: Mapping[str, str] = field(default_factory=dict)
-    unordered: Collection[str] = ()
+    orders: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
+    hidden: Mapping[str, Collection[str]] = field(default_factory=dict)
+    free: Collection[str] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -137,11 +149,13 @@ def refuse(findings: Sequence[Finding], source: str = "table") -> None:
 def _columns_misused(table: DataTable, roles: Roles) -> Iterator[Finding]:
     targets = set(roles.targets.values())
     for modality, names in roles.inputs.items():
+        seen = {target: task for task, target in roles.targets.items() if modality not in roles.hidden.get(task, ())}
         for name in names:
             where = f'column "{name}" of modality "{modality}"'
-            if name in targets:
-                found = "what is to be predicted is among the inputs"
-                yield Finding("target-among-inputs", "error", where, found, "take it out of the modality")
+            if name in seen:
+                found = f'what task "{seen[name]}" is to predict is among its inputs'
+                remedy = f"take it out of the modality; a task that writes or draws may hide it (hides: [{modality}])"
+                yield Finding("target-among-inputs", "error", where, found, remedy)
             elif name == roles.id:
                 yield Finding("id-among-inputs", "error", where, "the id is an input", "take it out of the modality")
             elif name == roles.group:
@@ -168,13 +182,27 @@ def _targets(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:
         if train.nunique() < 2:
             found = "no training row is labelled" if train.empty else f'every training row is "{train.iloc[0]}"'
             yield Finding("one-class", "error", where, found, remedy)
+        elif task in roles.free:
+            continue
         elif labels.nunique() <= _CLASSES or not _numeric(table.column(name)):
             parts = [_single(part, roles.separators.get(task)) for part in (train, test)]
             yield from _classes(where, *parts)
-        grades = sorted(map(str, labels.dropna().unique()))
-        if task in roles.unordered and pd.to_numeric(pd.Series(grades), errors="coerce").isna().any():
-            found = f"grades are words, put in order by letter: {' < '.join(grades[:6])}{' < …' * (len(grades) > 6)}"
-            yield Finding("order-by-letter", "warning", where, found, "list them from low to high under order")
+        if task in roles.orders:
+            yield from _grades(where, labels, roles.orders[task])
+
+
+def _grades(where: str, labels: pd.Series, order: Sequence[str] | None) -> Iterator[Finding]:
+    grades = sorted(map(str, labels.dropna().unique()))
+    if order is not None:
+        strange = labels[labels.notna() & ~labels.isin([str(grade) for grade in order])]
+        if len(strange):
+            found = f"grades that order does not list, so that {len(strange)} rows are unlabelled: "
+            found += _listed(sorted(strange.unique()))
+            rows = strange.index.to_numpy(dtype=np.int64)
+            yield Finding("label-outside-order", "warning", where, found, "list all grades from low to high", rows)
+    elif pd.to_numeric(pd.Series(grades), errors="coerce").isna().any():
+        found = f"grades are words, put in order by letter: {' < '.join(grades[:6])}{' < …' * (len(grades) > 6)}"
+        yield Finding("order-by-letter", "warning", where, found, "list them from low to high under order")
 
 
 def _single(labels: pd.Series, separator: str | None) -> pd.Series:

@@ -84,14 +84,18 @@ class _Plain(Protocol):
 def fit_baselines(question: Question, blocks: Sequence[Plain] | Design, *, seed: int = 0) -> dict[str, Baseline]:
     """The three floors of one task: "trivial", "linear", "boosting".
 
-    A design that was fitted on the training rows can serve all tasks of a run; blocks are fitted here.
+    A design that was fitted on the training rows can serve all tasks of a run; blocks are fitted here. A floor that
+    cannot be fitted is left out with a RuntimeWarning: it must not cost a run its report.
     """
     design = blocks if isinstance(blocks, Design) else Design(blocks, question.train, seed)
-    return {
-        "trivial": trivial(question),
-        "linear": linear(question, design, seed=seed),
-        "boosting": boosting(question, design, seed=seed),
-    }
+    made = {"trivial": trivial(question)}
+    for floor in (linear, boosting):
+        try:
+            made[floor.__name__] = floor(question, design, seed=seed)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+            found = f"the plain model {floor.__name__} cannot be fitted and is left out: {error}"
+            warnings.warn(found, RuntimeWarning, stacklevel=2)
+    return made
 
 
 def trivial(question: Question) -> Baseline:
@@ -130,10 +134,13 @@ def boosting(question: Question, design: Design, *, seed: int = 0) -> Baseline:
 
     From 500 rows on, a tenth of them decides when to stop. A design without any column gets the trivial answer.
     """
-    table, categories = design.table
-    if table.shape[1] == 0:
-        return trivial(question)
     rows = _some(np.arange(len(question.train)), FIT_ROWS, seed, "fit")
+    table, categories = design.table
+    # What is known for other tasks only says nothing here, and trees cannot take it.
+    known = np.flatnonzero(np.isfinite(table[question.train[rows]]).any(axis=0))
+    if len(known) == 0:
+        return trivial(question)
+    table, categories = table[:, known], [categories[place] for place in known]
     targets = _targets(question)
     outputs = 1 if targets.ndim == 1 else targets.shape[1]
     # A class of one row can be on one side only of the rows that decide when to stop.

@@ -121,10 +121,14 @@ def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rule
     inputs = {name: list(part.reader.names) for name, part in parts.modalities.items()}
     targets = {name: part.target for name, part in parts.tasks.items() if part.target is not None}
     separators = {name: task.separator for name, task in parts.tasks.items() if isinstance(task, Multilabel)}
-    unordered = [name for name, task in parts.tasks.items() if isinstance(task, Ordinal) and task.order is None]
-    roles, files = Roles(inputs, targets, rules.id, rules.group, separators, unordered), _files(table, parts)
-    if parts.settings.together is not None:
-        table.column(parts.settings.together)  # that it is not there is said now, not when training begins
+    orders = {name: task.order for name, task in parts.tasks.items() if isinstance(task, Ordinal)}
+    hidden = {name: task.hides for name, task in parts.tasks.items()}
+    free = [name for name, task in parts.tasks.items() if task.answers in {"ranks", "texts"}]
+    roles = Roles(inputs, targets, rules.id, rules.group, separators, orders, hidden, free)
+    files = _files(table, parts)
+    together = [] if parts.settings.together is None else [parts.settings.together]
+    for name in [*together, *[name for task in parts.tasks.values() for name in task.columns]]:
+        table.column(name)  # that it is not there is said now, not when training begins or ends
     strata = strata_of(table, list(targets.values()))
     made = divided(table, plan, rules.group, inseparable(table, roles, files), strata)
     findings = examine(table, roles, made.split, files, rules.joins, rules.allow)

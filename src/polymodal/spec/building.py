@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from polymodal.core import PolymodalError, SpecError
 from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
+from polymodal.model import strangers
 from polymodal.objectives.base import Objective
 from polymodal.spec.parts import Folder
 from polymodal.spec.source import Path, Source, dotted
@@ -63,15 +64,25 @@ class Maker:
             try:
                 objective.chosen(modalities, tasks)
             except PolymodalError as problem:
-                where = f"{self.source.value_place(('objectives', name))} (objectives.{name})"
-                expected, found, remedy = problem.expected, problem.found, problem.remedy
-                misfit = SpecError(problem.code, where=where, expected=expected, found=found, remedy=remedy)
-                self.problems.append(misfit)
+                self._misfit(("objectives", name), problem)
+
+    def check_tasks(self, tasks: Mapping[str, Task], modalities: Sequence[str]) -> None:
+        """See that tasks speak of modalities that are there."""
+        for path, problem in strangers(tasks, modalities) if not self.problems else ():
+            self._misfit(("tasks", *path), problem)
+
+    def _misfit(self, path: Path, problem: PolymodalError) -> None:
+        """What a part refuses, at its place in the spec."""
+        where = f"{self.source.value_place(path)} ({dotted(path)})"
+        expected, found, remedy = problem.expected, problem.found, problem.remedy
+        self.problems.append(SpecError(problem.code, where=where, expected=expected, found=found, remedy=remedy))
 
     def check_fusion(self, fusion: Fusion | None, names: Sequence[str], width: int) -> None:
         """Try the fusion at this width, without memory for weights: a misfit is told before data are read."""
         try:
             with torch.device("meta"):
                 copy.deepcopy(fusion).build(list(names), width) if fusion is not None else None
+        except PolymodalError as problem:
+            self._misfit(("model", "fusion"), problem)
         except (TypeError, ValueError, RuntimeError, AssertionError) as problem:
             self._refuse(("model",), "a width and a fusion that fit together", str(problem), "change width or heads")

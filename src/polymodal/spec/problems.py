@@ -1,7 +1,7 @@
 """Turns what a strict model finds wrong with plain data into errors that say where, and what to do."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -56,13 +56,20 @@ def _unknown(source: Source, model: type[BaseModel], path: Path) -> SpecError:
     around = _model_at(model, path[:-1], source)
     known = list(around.model_fields) if around else []
     place = f" of {dotted(path[:-1])}" if len(path) > 1 else ""
+    elsewhere = [section for section, field in model.model_fields.items() if path[-1] in _keys(field.annotation)]
+    remedy = did_you_mean(str(path[-1]), known) if known != ["type"] else "take it out"
     return SpecError(
         "unknown-key",
         where=source.key_place(path),
         expected=f"one of the keys{place}: {', '.join(known)}",
         found=f'"{path[-1]}"',
-        remedy=did_you_mean(str(path[-1]), known) if known != ["type"] else "take it out",
+        remedy=f"did you mean {elsewhere[0]}.{path[-1]}?" if elsewhere else remedy,
     )
+
+
+def _keys(section: Any) -> Collection[str]:
+    """The keys of a section of the spec."""
+    return section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else ()
 
 
 def _unknown_type(source: Source, path: Path, error: Any) -> SpecError:
@@ -104,7 +111,8 @@ def _phrase(message: str) -> str:
 
 def _remedy(value: Any, phrases: Sequence[str]) -> str | None:
     """What to write instead, where that can be told from the value."""
-    if "a list" in phrases and isinstance(value, (str, int, float)):
+    bounded = any(phrase.startswith(("less than", "greater than")) for phrase in phrases)
+    if "a list" in phrases and isinstance(value, (str, int, float)) and not bounded:
         return f"write [{value}]"
     if "true or false" in phrases and isinstance(value, str) and value.lower() in YES | NO:
         return f"write {'true' if value.lower() in YES else 'false'}"

@@ -4,8 +4,10 @@ from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, create_model, model_validator
+from pydantic import AfterValidator, BaseModel, Field, create_model, model_validator
 
+from polymodal.core import did_you_mean
+from polymodal.data.findings import CODES
 from polymodal.data.splits import SplitPlan
 from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, OBJECTIVES, STRICT, TASKS, Folder, options_of
 from polymodal.training import Settings
@@ -18,6 +20,15 @@ DEFAULT_BALANCER = "equal"
 # A share of 0 leaves a part empty on purpose.
 Share = Annotated[float, Field(ge=0, lt=1)]
 Label = str | int | float | bool
+
+
+def _code(given: str) -> str:
+    if given not in CODES:
+        raise ValueError(f"the code of a finding; {did_you_mean(given, CODES)}")
+    return given
+
+
+Code = Annotated[str, AfterValidator(_code)]
 
 
 class Join(BaseModel):
@@ -86,7 +97,7 @@ class DataSection(BaseModel):
         default="mask",
         description="What becomes of a value that cannot be read: stop, leave the row out, or count it as absent.",
     )
-    allow: list[str] = Field(default=[], description="Codes of findings that are accepted on purpose.")
+    allow: list[Code] = Field(default=[], description="Codes of findings that are accepted on purpose.")
 
 
 class AutomaticModality(BaseModel):

@@ -191,6 +191,7 @@ class Spec:
         settings = make.settings(asked.train)
         make.check_fusion(fusion, list(modalities), asked.model.width)
         make.check_objectives(objectives, modalities, tasks)
+        make.check_tasks(tasks, list(modalities))
         if make.problems:
             raise PolymodalError.joined(make.problems)
         return Parts(modalities, tasks, fusion, balancer, settings, asked.model.width, objectives)

@@ -41,6 +41,16 @@ class Answer(Task):
         self.reader = self.choice.reader
 
     @property
+    def speaks_of(self) -> dict[str, Sequence[str]]:
+        """What it hides, which is nothing, and the modality that asks."""
+        return super().speaks_of | {"question": [] if self.question is None else [self.question]}
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The column with the kind of each question."""
+        return [] if self.by is None else [self.by]
+
+    @property
     def classes(self) -> Sequence[str]:
         """The answers in the order of the probabilities."""
         return self.choice.classes

@@ -117,6 +117,16 @@ class Task(ABC):
         """The labels in the order of the probabilities; empty where numbers are predicted."""
         return ()
 
+    @property
+    def speaks_of(self) -> dict[str, Sequence[str]]:
+        """The options that name modalities, each with the names that it was given."""
+        return {"hides": self.hides}
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Columns of the table, besides those that the reader reads, that options name."""
+        return ()
+
     @abstractmethod
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
         """A fresh head from a Representation to outputs (batch, outputs)."""

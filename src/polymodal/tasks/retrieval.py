@@ -51,6 +51,11 @@ class Retrieval(Task):
         self.target = None
         self.reader = IdentityColumn(same)
 
+    @property
+    def speaks_of(self) -> dict[str, Sequence[str]]:
+        """What it hides, which is nothing, and the modalities that it looks in."""
+        return super().speaks_of | {"between": self.between}
+
     def head(self, views: int, width: int, combine: Combine) -> "RetrievalHead":
         """A map of each modality into the common space."""
         return RetrievalHead(self.between, width, self.space)

@@ -69,7 +69,9 @@ class LabelColumn(Column[TargetCells]):
             expected=f"{f'exactly {self.exactly}' if self.exactly else 'at least two'} classes among the training rows"
             + (f', one of them "{self.last}"' if self.last is not None else ""),
             found=f"{len(self.classes)}: {shown or 'no label at all'}",
-            remedy="check the split and the type of this task, or take the task out",
+            remedy='write "type: multiclass"; a mark such as "NA" belongs into data.missing'
+            if self.exactly == 2 and len(self.classes) > 2
+            else "check the split and the type of this task, or take the task out",
         )
 
     def read(self, table: DataTable) -> TargetCells:
