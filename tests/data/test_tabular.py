@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from polymodal.core import DataError
 from polymodal.data.base import DataTable
+from polymodal.data.tables import from_frame
 from polymodal.data.tabular import KNOWN, MISSING, UNKNOWN, Scale, TableColumn
 
 TRAIN = np.arange(40)
@@ -110,3 +111,22 @@ def test_a_scale_rises_with_the_number_and_stays_in_bounds(drawn: list[float]):
     assert (np.abs(made) <= 8).all()
     assert (np.diff(made) >= -1e-6).all()
     assert np.isnan(Scale.fitted(numbers)(np.array([np.nan]))).all()
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_parts_of_a_date_keep_out_of_the_way_of_columns_called_alike(words):
+    draw = np.random.default_rng(0)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(draw.integers(0, 400, 60), unit="D")
+    other = draw.choice(["x", "y"], 60) if words else draw.normal(size=60)
+    frame = pd.DataFrame({"a": draw.normal(size=60), "d": days, "d (month)": other})
+    plain, rows = frame.rename(columns={"d (month)": "month"}), np.arange(60)
+    read = []
+    for one in (frame, plain):
+        column = TableColumn(list(one.columns))
+        column.fit(from_frame(one), rows)
+        again = TableColumn(list(one.columns))
+        again.restore(column.state())
+        read.append(again.read(from_frame(one)))
+    np.testing.assert_array_equal(read[0].numbers, read[1].numbers)
+    np.testing.assert_array_equal(read[0].codes, read[1].codes)
+    assert len(column.numbers) == (4 if words else 5)

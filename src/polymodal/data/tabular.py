@@ -76,6 +76,7 @@ class TableColumn(Column[TableCells]):
         self.scales: dict[str, Scale] = {}
         self.vocabularies: dict[str, list[str]] = {}
         self.training_rows = 0
+        self.chosen: list[str] = []
 
     @property
     def numbers(self) -> list[str]:
@@ -93,7 +94,8 @@ class TableColumn(Column[TableCells]):
         self.training_rows = len(rows)
         have = [str(name) for name in table.frame.columns]
         chosen = set(expand_columns(self.names, have, where=table.source))
-        for name in filter(chosen.__contains__, have):
+        self.chosen = [name for name in have if name in chosen]
+        for name in self.chosen:
             part = table.column(name).iloc[rows]
             kind = infer_kind(part, table.missing)
             if kind.name in ("number", "date"):
@@ -114,14 +116,15 @@ class TableColumn(Column[TableCells]):
         numbers = np.full((len(table), len(self.scales)), np.nan, dtype=np.float32)
         codes = np.zeros((len(table), len(self.vocabularies)), dtype=np.int32)
         refusals: list[Refusal] = []
-        place = {name: number for names in (self.numbers, self.categories) for number, name in enumerate(names)}
+        place = {label: number for number, label in enumerate(self.scales)}
+        column = {name: number for number, name in enumerate(self.vocabularies)}
         for name, kind in self.kinds.items():
             if kind.name in ("number", "date"):
-                made = _numeric(name, kind, table.column(name), table.missing, refusals)
+                made = self._numeric(name, kind, table.column(name), table.missing, refusals)
                 for label in self.scales.keys() & made.keys():
                     numbers[:, place[label]] = self.scales[label](made[label])
             else:
-                codes[:, place[name]] = self._codes(name, table)
+                codes[:, column[name]] = self._codes(name, table)
         present = np.isfinite(numbers).any(axis=1) | (codes != MISSING).any(axis=1)
         return TableCells(present, numbers, codes, refusals=refusals)
 
@@ -137,6 +140,7 @@ class TableColumn(Column[TableCells]):
         """Kinds, quantiles and vocabularies."""
         return {
             "training_rows": self.training_rows,
+            "chosen": self.chosen,
             "kinds": {name: kind.state() for name, kind in self.kinds.items()},
             "scales": {name: [scale.levels, scale.places] for name, scale in self.scales.items()},
             "vocabularies": self.vocabularies,
@@ -145,6 +149,7 @@ class TableColumn(Column[TableCells]):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take them over."""
         self.training_rows = int(state["training_rows"])
+        self.chosen = list(state["chosen"])
         self.kinds = {name: Kind.restore(kind) for name, kind in state["kinds"].items()}
         self.scales = {name: Scale(*map(list, scale)) for name, scale in state["scales"].items()}
         self.vocabularies = {name: list(words) for name, words in state["vocabularies"].items()}
@@ -159,11 +164,18 @@ class TableColumn(Column[TableCells]):
         return parts
 
     def _learn_scales(self, name: str, kind: Kind, part: pd.Series, missing: Sequence[str]) -> None:
-        for label, numbers in _numeric(name, kind, part, missing).items():
+        for label, numbers in self._numeric(name, kind, part, missing).items():
             known = numbers[np.isfinite(numbers)]
             if len(known) and known.min() < known.max():
                 self.kinds[name] = kind
                 self.scales[label] = Scale.fitted(numbers)
+
+    def _numeric(
+        self, name: str, kind: Kind, series: pd.Series, missing: Sequence[str], refusals: list[Refusal] | None = None
+    ) -> dict[str, np.ndarray]:
+        """The numbers that a column becomes; parts of a date never take the name of a column that is there."""
+        made = _numeric(name, kind, series, missing, refusals)
+        return {_free(label, self.chosen) if label != name else label: values for label, values in made.items()}
 
     def _learn_words(self, name: str, kind: Kind, labels: np.ndarray) -> None:
         words, counts = np.unique([label for label in labels if label is not None], return_counts=True)
@@ -178,6 +190,12 @@ class TableColumn(Column[TableCells]):
         return np.fromiter(
             (MISSING if label is None else known.get(label, UNKNOWN) for label in labels), np.int32, count=len(labels)
         )
+
+
+def _free(label: str, taken: Sequence[str]) -> str:
+    while label in taken:
+        label += "'"
+    return label
 
 
 def _spread(known: np.ndarray) -> float:
