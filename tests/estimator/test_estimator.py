@@ -276,3 +276,22 @@ def test_wrong_options_are_told_together_and_numbers_of_numpy_are_right() -> Non
     assert len(caught.value.also) == 1
     options = {"epochs": np.int64(1), "members": np.int32(1), "width": np.int64(8), "lr": np.float32(0.01)}
     assert MultimodalClassifier(**options, validation=np.float64(0.2)).fit(frame, label).predict(frame).shape == (80,)
+
+
+def test_what_could_not_be_used_is_said(tmp_path) -> None:
+    draw = np.random.default_rng(0)
+    for row in range(24):
+        Pillow.fromarray(draw.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(tmp_path / f"{row}.png")
+    (tmp_path / "3.png").write_bytes(b"x")
+    frame = pd.DataFrame({"path": [f"{row}.png" for row in range(24)], "age": draw.normal(size=24).astype(str)})
+    frame.loc[5, "age"] = "old"
+    senses = {"scan": Image("path"), "labs": Table(["age"])}
+    model = MultimodalClassifier(modalities=senses, files=str(tmp_path), **ONCE)
+    with pytest.warns(UserWarning, match="could not be used") as told:
+        model.fit(frame, np.arange(24) % 2)
+    said = [str(each.message) for each in told]
+    assert any('1 of 24 values of column "path"' in each and "in row 3 (3.png)" in each for each in said)
+    assert any('1 of 24 values of column "age"' in each and "old" in each for each in said)
+    model.files = str(tmp_path.parent)
+    with pytest.warns(UserWarning, match='24 of 24 values of column "path"'):
+        model.predict(frame.assign(age="1"))

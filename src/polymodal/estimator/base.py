@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from polymodal import bundle
 from polymodal.balancing import Balancer, Equal
-from polymodal.core import DamagedError
+from polymodal.core import DamagedError, Refusal
 from polymodal.data.base import DataTable
 from polymodal.data.inference import propose
 from polymodal.data.kinds import parse_labels
@@ -21,12 +21,12 @@ from polymodal.data.naming import usable_name
 from polymodal.data.selection import expand_columns
 from polymodal.data.splits import SplitPlan, strata_of
 from polymodal.data.tables import from_frame
-from polymodal.estimator.checking import check_options, dtype_of, names_of
+from polymodal.estimator.checking import check_options, dtype_of, names_of, warn_of
 from polymodal.estimator.keeping import as_plain, from_plain
 from polymodal.fusion import Fusion, Late
 from polymodal.modalities import Modality, Table
 from polymodal.run.division import divided
-from polymodal.run.fitting import Fitted, fit_parts, read_samples
+from polymodal.run.fitting import Fitted, Watch, fit_parts, read_samples
 from polymodal.spec import Parts, Spec, describe
 from polymodal.tasks import Decoded, Task
 from polymodal.training import Settings
@@ -125,7 +125,7 @@ class Multimodal(BaseEstimator):
         fresh = vars(parts) | {"tasks": tasks}
         options = {name: from_plain(value) for name, value in face["options"].items()}
         made = cls(**options | {name: fresh[name] for name in face["given"]})
-        made.__dict__.update(learned, model_=loaded.model)
+        made.__dict__.update(learned, model_=loaded.model.double())
         return made
 
     def _settings(self) -> Settings:
@@ -196,8 +196,15 @@ class Multimodal(BaseEstimator):
             check_consistent_length(frame, groups)
             together.append(parse_labels(pd.Series(np.asarray(groups))))
         division = divided(table, plan, together=together, strata=strata_of(table, names))
-        self.fitted_: Fitted = fit_parts(table, parts, division)
-        self.model_ = self.fitted_.model
+        refused: list[Refusal] = []
+
+        def report(event: Mapping[str, Any]) -> None:
+            refused.extend([event["refusal"]] if event["event"] == "refused" else [])
+
+        self.fitted_: Fitted = fit_parts(table, parts, division, watch=Watch(report))
+        warn_of(refused, table)
+        # In double precision a row's prediction does not depend on which rows stand beside it.
+        self.model_ = self.fitted_.model.cpu().double()
 
     def _senses(self, table: DataTable, targets: Sequence[str]) -> dict[str, Modality]:
         # A pattern must not meet a target, which stands in the same table.
@@ -216,7 +223,8 @@ class Multimodal(BaseEstimator):
         """What each task says of each row of X."""
         check_is_fitted(self, "model_")
         table = from_frame(self._frame(X, fitting=False), source="X", files=self.files)
-        model = self.model_
-        # In double precision a row's prediction does not depend on which rows stand beside it.
-        made = outputs(model.double(), read_samples(table, model, targets=()), np.arange(len(table)))
+        model, samples = self.model_, read_samples(table, self.model_, targets=())
+        refused = samples.refusals()
+        made = outputs(model, samples, np.arange(len(table)), refused=refused.append)
+        warn_of(refused, table)
         return {asked: model.tasks[name].decode(made[name]) for name, asked in self.asked_.items()}

@@ -1,6 +1,7 @@
 """What scikit-learn's users may give: X, y and options, checked by its rules and refused in its words."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
 from polymodal.balancing import Balancer
-from polymodal.core import UsageProblem
+from polymodal.core import Refusal, UsageProblem
+from polymodal.data.base import DataTable
 from polymodal.data.tables import from_frame
 from polymodal.fusion import Fusion
 from polymodal.modalities import Modality
 from polymodal.tasks import Task
 
-__all__ = ["check_options", "dtype_of", "names_of", "one_column"]
+__all__ = ["check_options", "dtype_of", "names_of", "one_column", "warn_of"]
 
 _TINY, _ANY = np.finfo(float).tiny, float("inf")
 _NUMBERS: Mapping[str, tuple[Any, float, float, str]] = {
@@ -70,6 +72,20 @@ def names_of(frame: pd.DataFrame) -> list[str]:
         twice = sorted(set(map(str, frame.columns[frame.columns.duplicated()])))
         raise ValueError(f"X has more than one column named {', '.join(twice)}; rename or drop them")
     return list(from_frame(frame.iloc[:0], source="X").frame.columns)
+
+
+def warn_of(refused: Sequence[Refusal], table: DataTable) -> None:
+    """Say by a UserWarning for each column how many of its values could not be used, and why the first could not."""
+    for column in dict.fromkeys(refusal.column for refusal in refused):
+        rows = {refusal.row: refusal for refusal in reversed(refused) if refusal.column == column}
+        first = rows[min(rows)]
+        path = f" ({first.path})" if first.path else ""
+        warnings.warn(
+            f'{len(rows)} of {len(table)} values of column "{column}" could not be used and count as absent; '
+            f"the first, in row {first.row}{path}: {first.reason}",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def check_options(model: BaseEstimator) -> None:
