@@ -185,6 +185,25 @@ def test_a_useless_modality_is_named_only_if_no_task_needs_it() -> None:
     assert next_steps(facts(task(dark={"scan": idle}), task("b", dark={"scan": needed}))).mood == "good"
 
 
+def test_a_modality_that_tells_something_alone_is_spare_and_not_useless() -> None:
+    gap = {"difference": 0.0, "interval": [-0.01, 0.01]}
+    told = {"dark": {"scan": {"adds": gap}}, "alone": {"scan": {"intervals": {"auroc": [0.7, 0.8]}}}}
+    floors = {"trivial": {"metrics": {"auroc": 0.5}}, "linear": {"metrics": {"auroc": 0.87}}}
+    steps = " ".join(next_steps(facts(task(baselines=floors, **told))).reasons)
+    assert "tells of ill when it is alone: keep it" in steps
+    told["alone"]["scan"]["intervals"]["auroc"] = [0.45, 0.6]
+    assert "check how it is read, or leave it out" in " ".join(
+        next_steps(facts(task(baselines=floors, **told))).reasons
+    )
+
+
+def test_what_has_no_plain_rival_is_judged_by_its_interval() -> None:
+    alone = {"interval": None, "n": 41, "baselines": {}}
+    assert "nothing can be said" not in " ".join(next_steps(facts(task(**alone))).reasons)
+    blind = next_steps(facts(task(**alone, intervals={})))
+    assert "chance cannot be judged" in " ".join([blind.sentence, *blind.reasons])
+
+
 def test_a_plain_model_is_advised_where_it_is_better() -> None:
     assert next_steps(facts(task(interval=(-0.05, -0.01)))).reasons[0].startswith("For ill, use the linear model")
 

@@ -102,3 +102,18 @@ def test_calibration_error_lies_within_its_interval() -> None:
     judged = bootstrap(Answers("classes", truth, np.where(sure > 0.5, "b", "a"), chances, ["a", "b"]))
     low, high = judged.intervals()["ece"]
     assert low <= judged.metrics["ece"] <= high
+
+
+def test_where_no_row_errs_an_error_may_still_be_rare() -> None:
+    truth = np.array(["a"] * 36 + ["b"] * 12)
+    chances = np.stack([truth == "a", truth == "b"], axis=1).astype(float)
+    right = Answers("classes", truth, truth, chances, ["a", "b"])
+    bounds = intervals(right)
+    assert bounds["accuracy"] == pytest.approx((0.9260, 1.0), abs=1e-4)
+    assert bounds["balanced_accuracy"] == bounds["auroc"] == pytest.approx((0.7354, 1.0), abs=1e-4)
+    assert intervals(right, np.arange(48) // 4)["accuracy"] == pytest.approx((0.7354, 1.0), abs=1e-4)
+    wrong = Answers("texts", np.array(["x"] * 41), np.array(["y"] * 41))
+    assert intervals(wrong)["exact_match"] == pytest.approx((0.0, 0.0861), abs=1e-4)
+    same = bootstrap(right).difference(bootstrap(right), "accuracy")
+    assert same is not None
+    assert (same.difference, same.low, same.high) == pytest.approx((0, -0.0740, 0.0740), abs=1e-4)

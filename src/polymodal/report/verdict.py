@@ -231,10 +231,17 @@ def _test_first(facts: Facts) -> Iterator[str]:
         least = counted(FEWEST_GROUPS, facts.group or "group")
         yield f"Test {joined(lumped)} on rows of at least {least}: as it is, chance cannot be judged."
     others = [task for task in facts.tasks if task.name not in lumped]
-    few = [task.name for task in others if standing(task) == "unknown" and task.entry["n"] < FEW_ROWS]
+    few = [task.name for task in others if _hardly_tested(task)]
     few += [task.name for task in others if task.name not in few and _unjudged(facts, task)]
     if few:
         yield f"Test {joined(few)} on more rows before anything else: as it is, nothing can be said."
+
+
+def _hardly_tested(task: TaskFacts) -> bool:
+    """Whether there are too few rows to compare it, or, where nothing plain can be compared, to judge it at all."""
+    if standing(task) != "unknown" or task.entry["n"] >= FEW_ROWS:
+        return False
+    return bool(task.entry.get("baselines")) or task.interval(task.headline) is None
 
 
 def _plain_instead(facts: Facts) -> Iterator[str]:
@@ -254,7 +261,21 @@ def _useless(facts: Facts) -> Iterator[str]:
         if known and all(gap["interval"][1] < 0 for gap in known):
             yield f"Leave “{name}” out: every task is better without it."
         elif known and all(gap["interval"][0] <= 0 for gap in known):
-            yield f"“{name}” adds nothing measurable to any task: check how it is read, or leave it out."
+            knows = [task.name for task in facts.tasks if _tells(task, name)]
+            if knows:
+                told = f"though it tells of {joined(knows)} when it is alone"
+                yield f"“{name}” adds nothing measurable to the others, {told}: keep it for rows that lack them."
+            else:
+                yield f"“{name}” adds nothing measurable to any task: check how it is read, or leave it out."
+
+
+def _tells(task: TaskFacts, modality: str) -> bool:
+    """Whether one modality alone is better than the commonest answer, by the interval of the headline."""
+    alone = task.entry.get("alone", {}).get(modality, {}).get("intervals", {}).get(task.headline)
+    floor = task.entry.get("baselines", {}).get("trivial", {}).get("metrics", {}).get(task.headline)
+    if alone is None or floor is None:
+        return False
+    return bool(alone[0] > floor if task.better > 0 else alone[1] < floor)
 
 
 def _training(facts: Facts) -> Iterator[str]:

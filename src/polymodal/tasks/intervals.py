@@ -20,6 +20,10 @@ AT_ONCE = 8
 FEWEST_ROWS, FEWEST_GROUPS = 10, 5
 """Rows and groups under which nothing is drawn: of three right answers every draw is right, which says nothing."""
 
+BY_ROW = frozenset(["accuracy", "exact_match", "recall_at_1", "recall_at_5", "recall_at_10", "mrr", "chrf", "qwk"])
+BY_CLASS = frozenset(["balanced_accuracy", "macro_f1", "auroc", "auprc"])
+"""Shares of rows, and means over classes, which end at 0 and 1: where no row errs, no draw of them does."""
+
 LEAST_DRAWS = 200
 ROW_DRAWS = 2e7
 """Beyond this many rows × draws, fewer draws are made: at such sizes an interval hardly depends on their number."""
@@ -37,24 +41,41 @@ class Difference:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Every metric of some answers, and what it became when their rows were drawn again: `draws` {metric: (draws,)}."""
+    """Every metric of some answers, and what it became when their rows were drawn again: `draws` {metric: (draws,)}.
+
+    `rows` are the rows, or groups, that were drawn from, and `rarest` how many of them have the rarest class.
+    """
 
     answers: Answers
     metrics: Mapping[str, float]
     draws: Mapping[str, np.ndarray]
+    rows: int
+    rarest: int
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """The 95 % interval of each metric, by percentiles (Efron 1979).
 
-        A metric that is undefined, or undefined in more than half of the draws, gets none.
+        A metric that is undefined, or undefined in more than half of the draws, gets none. A share that is 0 or 1 in
+        every draw gets the exact bound of so many rows (Clopper and Pearson 1934): of 48 right answers out of 48, .926.
         """
         bounds = {name: _bounds(self.draws[name]) for name in self.metrics if name in self.draws}
-        return {name: pair for name, pair in bounds.items() if pair is not None}
+        return {name: self._widened(name, *pair) for name, pair in bounds.items() if pair is not None}
+
+    def _widened(self, metric: str, low: float, high: float) -> tuple[float, float]:
+        if low != high or low not in (0.0, 1.0):
+            return low, high
+        return (low - self._slack(metric), high) if low else (low, high + self._slack(metric))
+
+    def _slack(self, metric: str) -> float:
+        """How rare an error may be that none of the rows shows: seen with a chance of 97.5 % if it were more common."""
+        count = self.rows if metric in BY_ROW else self.rarest if metric in BY_CLASS else 0
+        return float(1 - 0.025 ** (1 / count)) if count else 0.0
 
     def difference(self, other: "Bootstrap", metric: str, *, higher_is_better: bool = True) -> Difference | None:
         """How much better these answers are than others, both judged on the same draws; None where it is undefined.
 
-        Raises UsageProblem where the two do not answer for the same rows.
+        Two models that differ in no draw may differ as often as so many rows can hide. Raises UsageProblem where the
+        two do not answer for the same rows.
         """
         _same_rows(self.answers, other.answers)
         if any(metric not in side.metrics or metric not in side.draws for side in (self, other)):
@@ -62,6 +83,8 @@ class Bootstrap:
         sign = 1 if higher_is_better else -1
         bounds = _bounds(sign * (self.draws[metric] - other.draws[metric]))
         gap = sign * (self.metrics[metric] - other.metrics[metric])
+        if bounds == (0.0, 0.0) and self is not other:
+            bounds = (-self._slack(metric), self._slack(metric))
         return None if bounds is None else Difference(metric, gap, *bounds)
 
 
@@ -83,7 +106,7 @@ def bootstrap(answers: Answers, groups: np.ndarray | None = None, *, seed: int =
     if "ece" in joined and "ece" in metrics:
         # Drawing again adds noise that this error counts as its own, so its draws are moved back to the figure itself.
         joined["ece"] = np.clip(joined["ece"] - np.nanmean(joined["ece"]) + metrics["ece"], 0, 1)
-    return Bootstrap(answers, metrics, joined)
+    return Bootstrap(answers, metrics, joined, *_units(answers, groups))
 
 
 def intervals(
@@ -111,6 +134,19 @@ def resampled(
             counts[draw] = np.bincount(members, minlength=units)
         # The columns are what the metrics read one after the other.
         yield np.asfortranarray(counts if groups is None else counts[:, unit])
+
+
+def _units(answers: Answers, groups: np.ndarray | None) -> tuple[int, int]:
+    """How many rows or groups there are, and how many of them have the rarest class."""
+    unit = np.arange(len(answers)) if groups is None else np.asarray(groups).astype(str)
+    rows = len(np.unique(unit))
+    if answers.kind == "labels":
+        sides = [*answers.truth.astype(bool).T, *~answers.truth.astype(bool).T]
+    elif answers.kind in ("classes", "ordered"):
+        sides = [answers.truth == label for label in np.unique(answers.truth.astype(str))]
+    else:
+        sides = []
+    return rows, min((len(np.unique(unit[side])) for side in sides if side.any()), default=rows)
 
 
 def _same_rows(ours: Answers, theirs: Answers) -> None:
