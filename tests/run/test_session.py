@@ -316,3 +316,44 @@ def test_files_are_looked_for_beside_the_table_that_names_them(tmp_path: Path):
     assert run.predict(tmp_path / "run", tmp_path / "t.csv", tmp_path / "3.csv", new)["refused"] == 0
     assert run.evaluate(tmp_path / "run", tmp_path / "t.csv")["refused"] == 24
     assert run.evaluate(tmp_path / "run", tmp_path / "t.csv", new)["refused"] == 0
+
+
+def test_what_is_drawn_and_written_is_predicted_and_what_is_looked_up_is_said(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    (tmp_path / "files").mkdir()
+    words = draw.choice(["red", "green"], 40)
+    for row, word in enumerate(words):
+        colour = (200, row, 0) if word == "red" else (row, 200, 0)
+        Image.new("RGB", (8, 8), colour).save(tmp_path / "files" / f"{row}.png")
+    frame = pd.DataFrame(
+        {
+            "image": [f"{row}.png" for row in range(40)],
+            "text": [f"a {word} thing, {row}" for row, word in enumerate(words)],
+        }
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    plain = {
+        "data": {"table": "t.csv", "files": "files"},
+        "modalities": {
+            "scan": {"type": "image", "column": "image", "size": 8},
+            "text": {"type": "text", "columns": ["text"]},
+        },
+        "tasks": {
+            "drawing": {"type": "picture", "target": "image", "size": 32, "steps": 2, "hides": ["scan"]},
+            "find": {"type": "retrieval", "between": ["scan", "text"]},
+        },
+        "model": {"width": 8},
+        "train": {"epochs": 1},
+    }
+    drawing = Spec.from_dict(plain, tmp_path)
+    run.fit(drawing, tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "findings.json").read_text())["findings"] == []
+    told = run.predict(tmp_path / "run", tmp_path / "t.csv", tmp_path / "p.csv")
+    assert told["not_predicted"] == ["find"]
+    said = pd.read_csv(tmp_path / "p.csv")
+    assert said["drawing.prediction"][3] == "p.csv.pictures/drawing-3.png"
+    with Image.open(tmp_path / said["drawing.prediction"][39]) as drawn:
+        assert drawn.size == (32, 32)
+    shown = drawing.override("tasks.drawing.hides=[]")
+    with pytest.raises(GateError, match="target-among-inputs"):
+        run.fit(shown, tmp_path / "shown")

@@ -51,13 +51,15 @@ def predict(
     files: Files = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it is there already.")] = False,
 ) -> None:
-    """Predict every task for every row of a table."""
+    """Predict every task for every row of a table; drawn pictures go to FILE.pictures."""
     from polymodal.run import predict as predict_run
 
     folder = None if files is None else checked_path(files)
     run, data, out = (checked_path(path) for path in (run, data, out))
     summary = predict_run(run, data, out, folder, overwrite=overwrite)
     _tell_lost(session, summary, f": see {out}.errors.jsonl")
+    for name in summary["not_predicted"]:
+        session.note(f"{name} looks things up and predicts nothing of a row: see polymodal retrieve --help")
     session.result(summary, f"predictions  {out}")
 
 

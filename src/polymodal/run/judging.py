@@ -1,10 +1,12 @@
 """How good a model is on some rows: metrics with intervals, and predictions as a table."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 from torch import Tensor
 
 from polymodal.core import Refusal
@@ -18,7 +20,7 @@ from polymodal.tasks.intervals import intervals
 from polymodal.tasks.metrics import Answers
 from polymodal.training.predicting import answers, outputs
 
-__all__ = ["as_answers", "decoded_columns", "group_labels", "judge", "predictions", "written"]
+__all__ = ["as_answers", "decoded_columns", "drawn", "group_labels", "judge", "predictions", "written"]
 
 
 def as_answers(model: Ensemble, name: str, decoded: Decoded, truth: np.ndarray) -> Answers:
@@ -104,6 +106,15 @@ def decoded_columns(name: str, decoded: Decoded) -> dict[str, Any]:
         for place, label in enumerate(decoded.classes):
             columns[f"{name}.probability.{label}"] = decoded.probabilities[:, place]
     return columns
+
+
+def drawn(name: str, pictures: np.ndarray, folder: Path) -> dict[str, Any]:
+    """Write pictures (n, height, width, channels) as `folder`/NAME-ROW.png; gives the column that names them."""
+    folder.mkdir(exist_ok=True)
+    places = [folder / f"{name}-{row}.png" for row in range(len(pictures))]
+    for place, picture in zip(places, pictures, strict=True):
+        Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture).save(place)
+    return {f"{name}.prediction": [f"{folder.name}/{place.name}" for place in places]}
 
 
 def written(answers: np.ndarray, classes: Sequence[str]) -> np.ndarray:

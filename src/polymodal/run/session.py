@@ -19,7 +19,7 @@ from polymodal.data.splits import Split
 from polymodal.model import Ensemble
 from polymodal.run.fitting import Fitted, read_samples
 from polymodal.run.folder import Folder
-from polymodal.run.judging import decoded_columns, group_labels, judge, predictions
+from polymodal.run.judging import decoded_columns, drawn, group_labels, judge, predictions
 from polymodal.run.launching import Progress, Run, launch
 from polymodal.run.tables import (
     as_parquet,
@@ -85,8 +85,9 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
 
     A modality of which the table has no column is absent in every row, and named under "absent". Names of files are
     relative to `files`, or to the table's folder where they are found there, or to that of the spec. Values that could
-    not be used go to a file of the same name with .errors.jsonl at its end, and are counted under "refused". A file
-    that is there already is replaced only with `overwrite`.
+    not be used go to a file of the same name with .errors.jsonl at its end, and are counted under "refused". Pictures
+    that are drawn go to a folder of the same name with .pictures at its end. Tasks that look things up, and so predict
+    nothing of a row, stand under "not_predicted". A file that is there already is replaced only with `overwrite`.
     """
     began = time.monotonic()
     write = _writer(out, data, overwrite)
@@ -98,9 +99,13 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
     columns: dict[str, Any] = {"row": np.arange(len(table))}
     if spec.data.id is not None and spec.data.id in table.frame.columns:
         columns["id"] = table.column(spec.data.id)
-    for name, task in loaded.model.tasks.items():
-        columns |= decoded_columns(name, task.decode(made[name]))
+    found = {name: task.decode(made[name]) for name, task in loaded.model.tasks.items()}
+    silent = [name for name, decoded in found.items() if decoded.prediction.ndim == 3]
     with resources_checked(out):
+        for name, decoded in found.items():
+            pictures = decoded.prediction if decoded.prediction.ndim == 4 else None
+            beside = out.with_name(f"{out.name}.pictures")
+            columns |= decoded_columns(name, decoded) if pictures is None else drawn(name, pictures, beside)
         write(pd.DataFrame(columns))
         if refused:
             errors = out.with_name(f"{out.name}.errors.jsonl")
@@ -108,7 +113,7 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
             Ledger(errors).add(refused)
     seconds = round(time.monotonic() - began, 3)
     told = {"run": str(run), "seconds": seconds, "rows": len(table), "file": str(out)}
-    return told | {"refused": len(refused), "absent": absent}
+    return told | {"refused": len(refused), "absent": absent, "not_predicted": silent}
 
 
 def open_run(run: Path, data: Path | None = None, files: Path | None = None) -> Run:
