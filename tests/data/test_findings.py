@@ -72,6 +72,14 @@ def test_grades_outside_the_order_are_told(frame):
     assert ": w" in found.message
 
 
+def test_an_id_that_comes_twice_is_told(frame):
+    frame["case"] = np.arange(ROWS)
+    assert codes(frame, id="case") == {}
+    frame.loc[7, "case"] = 3
+    assert codes(frame, id="case")["repeated-id"].rows.tolist() == [3, 7]
+    assert "repeated-id" not in codes(frame, id="case", group="patient")
+
+
 def test_a_sound_table_has_no_findings(frame):
     assert codes(frame, group="patient") == {}
 

@@ -137,3 +137,13 @@ def test_the_content_of_files_is_told_by_how_it_begins(start, sense):
     frame.loc[3, "file"] = None
     proposal = propose(from_frame(frame), ["sick"])
     assert proposal["modalities"] == {"file": {"type": sense, "column": "file"}}
+
+
+@pytest.mark.parametrize(("name", "sense"), [("force", "signal"), ("text_embedding", "embedding"), ("note", "text")])
+def test_texts_of_numbers_are_series(name, sense):
+    draw = np.random.default_rng(0)
+    cells = [" ".join(f"{value:.3f}" for value in draw.normal(size=6)) for _ in range(40)]
+    cells[3] = "0.1 nan 3 4 5 6" if sense != "text" else "see page 3 of 6, please"
+    frame = pd.DataFrame({name: cells, "sick": ["yes", "no"] * 20})
+    (part,) = propose(from_frame(frame), ["sick"])["modalities"].values()
+    assert part == {"type": sense, "columns": [name]}

@@ -33,6 +33,13 @@ def test_numbers_keep_every_digit(tmp_path):
     assert frame["b"].tolist() == ["1.50", "1e-3"]
 
 
+def test_lists_of_numbers_are_texts_of_numbers(tmp_path):
+    frame, _ = read(tmp_path, b'{"a": [1, 2.50, null], "b": []}\n{"a": null, "b": [7]}\n')
+    assert frame["a"][0] == "1 2.50 nan"
+    assert frame["b"][1] == "7"
+    assert frame.isna().to_numpy().tolist() == [[False, True], [True, False]]
+
+
 def test_rows_are_stored_in_portions(tmp_path, monkeypatch):
     monkeypatch.setattr(jsonlines, "_ROWS", 2)
     frame, _ = read(tmp_path, b'{"a": 1}\n{"a": 2}\n{"b": 3}\n{"a": 4, "c": 5}\n{"c": 6}\n')
@@ -42,7 +49,8 @@ def test_rows_are_stored_in_portions(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("content", "code", "line"),
-    [(b'{"a": 1}\n{"a": {"b": 1}}\n', "nested-column", 2), (b'{"a": [1]}\n', "nested-column", 1),
+    [(b'{"a": 1}\n{"a": {"b": 1}}\n', "nested-column", 2), (b'{"a": ["x"]}\n', "nested-column", 1),
+     (b'{"a": [[1], [2]]}\n', "nested-column", 1),
      (b'{"a": 1, "a": 2}\n', "duplicate-column", 1), (b"[1]\n", "unreadable-table", 1),
      (b'{"a": 1}\n{"a": \n', "unreadable-table", 2), (b'{"a": "\xff"}\n', "unreadable-table", 1),
      (b'{"a":' * 50_000, "unreadable-table", 1), (b"", "no-rows", None), (b"{}\n", "no-rows", None)],

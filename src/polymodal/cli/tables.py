@@ -17,7 +17,7 @@ def scores(summary: Mapping[str, Any]) -> str:
             for metric, value in task["metrics"].items()
         ]
         if not task.get("n", 1):
-            rows.append(("  not judged", "", "no row has a label"))
+            rows.append(("  not judged", "", "no row has a label that the model knows"))
         elif task["headline"] not in task["metrics"]:
             rows.append((f"  {task['headline']}", "–", "undefined: all of these rows are alike"))
         floors = task.get("baselines", {})

@@ -35,7 +35,7 @@ CODES = LEAKS | {
     "all-missing-column", "class-unseen-in-training", "column-decides-target", "constant-column", "few-join-matches",
     "few-rows-per-class", "group-among-inputs", "group-on-both-sides-of-validation", "infinite-values",
     "label-outside-order", "limits-among-numbers", "no-join-matches", "number-that-means-missing",
-    "numbers-among-words", "one-class", "order-by-letter", "same-file-on-both-sides-of-validation",
+    "numbers-among-words", "one-class", "order-by-letter", "repeated-id", "same-file-on-both-sides-of-validation",
     "same-row-on-both-sides-of-validation",
 }  # fmt: skip
 """What a finding may be called."""
@@ -70,7 +70,9 @@ class Finding:
     def as_error(self, source: str) -> PolymodalError:
         """The same as an error that can be raised: GateError for a leak, DataError for the rest."""
         kind = GateError if self.code in LEAKS else DataError
-        remedy = f"{self.remedy}, or accept it with data.allow: [{self.code}]"
+        # Of one class nothing can be learned, accepted or not.
+        accept = "" if self.code == "one-class" else f", or accept it with data.allow: [{self.code}]"
+        remedy = self.remedy + accept
         expected = "no leak" if self.code in LEAKS else "data that can be learned from"
         return kind(self.code, where=f"{source}, {self.where}", expected=expected, found=self.message, remedy=remedy)
 
@@ -161,6 +163,14 @@ def _columns_misused(table: DataTable, roles: Roles) -> Iterator[Finding]:
             elif name == roles.group:
                 found = "the group is an input, but in the test rows every group is new"
                 yield Finding("group-among-inputs", "warning", where, found, "take it out of the modality")
+    if roles.id is not None and roles.group is None:
+        labels = pd.Series(parse_labels(table.column(roles.id), table.missing), dtype=object).dropna()
+        again = labels[labels.duplicated(keep=False)]
+        if len(again):
+            rows = again.index.to_numpy(dtype=np.int64)
+            found = f"{again.nunique()} ids stand in {len(again)} rows, so that one of them may be on both sides"
+            remedy = f'name it as data.group, too ("{roles.id}"), or mend the ids'
+            yield Finding("repeated-id", "warning", f'id column "{roles.id}"', found, remedy, rows)
     others = [name for name in roles.columns if name not in targets and name != roles.id]
     yield from map(_given_away, give_aways(table, others, roles.targets))
 

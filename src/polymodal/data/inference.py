@@ -12,7 +12,7 @@ import pandas as pd
 
 from polymodal.core import DataError
 from polymodal.data.base import DataTable
-from polymodal.data.cells import holds_objects
+from polymodal.data.cells import absent, holds_objects
 from polymodal.data.copies import give_aways
 from polymodal.data.files import Folder
 from polymodal.data.kinds import (
@@ -26,6 +26,7 @@ from polymodal.data.kinds import (
 )
 from polymodal.data.naming import usable_name
 from polymodal.data.questions import guess_target, question_of, words_of
+from polymodal.data.traces import from_cell
 
 __all__ = ["propose"]
 
@@ -198,6 +199,8 @@ def _as_input(kind: Kind) -> Kind:
 def _add_inputs(table: DataTable, draft: _Draft, kinds: dict[str, Kind], others: Sequence[str]) -> None:
     cells = [name for name, kind in kinds.items() if kind.name in {"number", "boolean", "category", "date"}]
     texts = [name for name, kind in kinds.items() if kind.name == "text"]
+    series = [name for name in texts if _numbers_in_a_row(table, name)]
+    texts = [name for name in texts if name not in series]
     if cells:
         counts = Counter(kinds[name].name for name in cells)
         modality = draft.name("table")
@@ -213,9 +216,18 @@ def _add_inputs(table: DataTable, draft: _Draft, kinds: dict[str, Kind], others:
     for name in others:
         if name in kinds and kinds[name].name == "file":
             _add_file(table, draft, name, kinds[name])
-        elif _in_memory(table, name):
+        elif _in_memory(table, name) or name in series:
             _add_objects(table, draft, name)
     _add_marks(table, draft, kinds, {*cells, *texts})
+
+
+def _numbers_in_a_row(table: DataTable, name: str) -> bool:
+    """Whether cells of text hold several numbers each, "0.5 1 nan 2"."""
+    held = table.column(name)[~absent(table.column(name), table.missing)].iloc[:100]
+    try:
+        return all(len(from_cell(str(cell))) > 2 for cell in held)
+    except DataError:
+        return False
 
 
 def _add_objects(table: DataTable, draft: _Draft, name: str) -> None:
@@ -224,6 +236,7 @@ def _add_objects(table: DataTable, draft: _Draft, name: str) -> None:
     The content of a file is a sound where it begins as one.
     """
     modality, held = draft.name(name), table.column(name).dropna().iloc[:100]
+    held = pd.Series([from_cell(cell) if isinstance(cell, str) else cell for cell in held], dtype=object)
     contents = [cell for cell in held if isinstance(cell, bytes)]
     if contents and 2 * sum(_SOUND.match(content) is not None for content in contents) > len(contents):
         draft.modalities[modality] = {"type": "audio", "column": name}

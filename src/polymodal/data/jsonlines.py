@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -18,8 +19,8 @@ _ROWS = 50_000  # rows that are Python objects at one time
 def read_jsonlines(path: Path) -> tuple[pd.DataFrame, int | None]:
     """All values as strings, numbers with every digit as written; null and absent keys are missing.
 
-    Also the line of the first row, where each row is one line. Raises DataError, with the line, for what is no object,
-    for nested values and for keys that repeat.
+    A list of numbers becomes text such as "0.5 1 nan". Also the line of the first row, where each row is one line.
+    Raises DataError, with the line, for what is no object, for other nested values and for keys that repeat.
     """
     chunks: dict[str, list[pa.Array]] = {}
     rows, done, blank = [], 0, False
@@ -54,7 +55,7 @@ def _row(line: bytes, path: Path, number: int) -> dict[str, str | None]:
         _refuse(path, number, f"a {type(pairs).__name__}")
     row = {}
     for name, value in pairs:
-        if isinstance(value, list):
+        if isinstance(value, list) and not _is_series(value):
             _refuse(path, number, f'a nested value under "{name}"', "nested-column")
         if name in row:
             _refuse(path, number, f'"{name}" twice', "duplicate-column")
@@ -66,7 +67,21 @@ class _Pairs(list[tuple[str, Any]]):
     """An object as its pairs, so that a key that repeats is seen."""
 
 
+def _is_series(value: list[Any]) -> bool:
+    """Whether it is a list of numbers, null among them."""
+    return not isinstance(value, _Pairs) and all(item is None or _is_number(item) for item in value)
+
+
+def _is_number(item: Any) -> bool:
+    try:
+        return isinstance(item, str) and np.isfinite(float(item))
+    except ValueError:
+        return False
+
+
 def _text(value: Any) -> str | None:
+    if isinstance(value, list):
+        return " ".join("nan" if item is None else item for item in value) or None
     if value is None or isinstance(value, str):
         # A lone surrogate ("\ud800") is valid JSON, but no text.
         return value if value is None else value.encode("utf-8", "replace").decode("utf-8")
@@ -87,5 +102,5 @@ def _refuse(path: Path, line: int, found: str, code: str = "unreadable-table") -
         where=f"{path}:{line}",
         expected="one flat JSON object, in UTF-8",
         found=found,
-        remedy="write one object a line, each with plain values under different names",
+        remedy="write one object a line, each with plain values, or lists of numbers, under different names",
     )

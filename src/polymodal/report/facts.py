@@ -118,8 +118,8 @@ def read_facts(run: Path) -> Facts:
             "no-metrics",
             where=str(run),
             expected="a finished run, with metrics.json",
-            found="a folder without it" if run.is_dir() else "no such folder",
-            remedy="finish the run with polymodal fit --resume",
+            found="a folder without it" if run.is_dir() else "a file" if run.is_file() else "no such folder",
+            remedy="finish the run with polymodal fit --resume" if run.is_dir() else "name the folder of a run",
         )
     if "objectives" in metrics and not metrics.get("tasks"):
         raise answers_nothing(run)

@@ -115,11 +115,11 @@ def ordinal(
 def multilabel(truth: ArrayLike, probabilities: ArrayLike, prediction: ArrayLike | None = None) -> dict[str, float]:
     """How well several labels at once are met: macro_f1, auroc and auprc as means over labels, accuracy, exact_match.
 
-    `truth` (n, classes) is True where a label holds. A label is predicted from a probability of .5 on unless
+    `truth` (n, classes) is True where a label holds. A label is predicted above a probability of .5 unless
     `prediction` is given. accuracy, log_loss, brier and ece are taken over all (row, label) pairs.
     """
     chances = np.asarray(probabilities, dtype=np.float64)
-    chosen = chances >= 0.5 if prediction is None else np.asarray(prediction, dtype=bool)
+    chosen = chances > 0.5 if prediction is None else np.asarray(prediction, dtype=bool)
     return _single(Answers("labels", np.asarray(truth, dtype=bool), chosen, chances))
 
 
@@ -136,7 +136,7 @@ def ranking_scores(ranks: ArrayLike) -> dict[str, float]:
 
 
 def texts(truth: Sequence[str], written: Sequence[str]) -> dict[str, float]:
-    """How well texts are met: exact_match, and chrf from 0 to 100 (Popović 2015)."""
+    """How well texts are met: exact_match, and chrf from 0 to 1 (Popović 2015)."""
     return _single(Answers("texts", _labels(list(truth)), _labels(list(written))))
 
 

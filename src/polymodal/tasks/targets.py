@@ -117,7 +117,17 @@ class NumberColumn(Column[TargetCells]):
         self.kind = infer_kind(part, table.missing)
         numbers, _ = parse_numbers(part, self.kind, table.missing)
         known = numbers[np.isfinite(numbers)]
-        if len(known) < 2 or known.std() == 0:
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            spread = float(known.std()) if len(known) else 0.0
+        if len(known) > 1 and known.min() < known.max() and not 1e-30 < spread < 1e30:
+            raise DataError(
+                "target-out-of-range",
+                where=f'{table.source}, column "{self.target}"',
+                expected="numbers that spread by 1e-30 to 1e30 among the training rows",
+                found=f"numbers from {known.min():g} to {known.max():g}",
+                remedy="give them in another unit, or their logarithm",
+            )
+        if spread == 0:
             raise DataError(
                 "constant-target",
                 where=f'{table.source}, column "{self.target}"',
@@ -125,7 +135,7 @@ class NumberColumn(Column[TargetCells]):
                 found="no number at all" if len(known) == 0 else f"only the value {known[0]:g}",
                 remedy="check the column, or declare the task as multiclass if its values are names",
             )
-        self.mean, self.spread = float(known.mean()), float(known.std())
+        self.mean, self.spread = float(known.mean()), spread
 
     def read(self, table: DataTable) -> TargetCells:
         """Numbers; what cannot be read as a finite number is refused and the row is unlabelled."""
