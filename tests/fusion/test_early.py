@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from polymodal.core import Tokens
 from polymodal.fusion import Early
-from polymodal.fusion.early import mark_tokens
+from polymodal.fusion.base import mark_tokens
 from polymodal.testing import check_fusion, fake_tokens
 
 

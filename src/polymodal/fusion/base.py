@@ -4,11 +4,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from torch import nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from polymodal.core import Combine, Representation, Tokens
+from polymodal.core.masking import keep, masked_mean
+from polymodal.encoders.positions import sine_cosine
 
-__all__ = ["Blocks", "Fusion", "last_matrix"]
+__all__ = ["Blocks", "Fusion", "averaged", "joined", "last_matrix", "looked", "marked", "parted"]
+
+ON_A_PLANE = 2.0
+"""Weight of positions on a plane. What encoders of sequences give tells of order already; where a cell of a picture is,
+only its position tells, and at weight 1 a question for it is answered by chance for long."""
 
 
 class Fusion(nn.Module, ABC):
@@ -58,3 +66,56 @@ def last_matrix(part: nn.Module) -> list[nn.Module]:
     """The last layer inside `part` that holds a matrix, as a list; empty where none does."""
     layers = [layer for layer in part.modules() if any(w.dim() > 1 for w in layer.parameters(recurse=False))]
     return layers[-1:]
+
+
+def marked(tokens: Mapping[str, Tokens], names: Sequence[str], marks: Tensor) -> dict[str, Tokens]:
+    """The tokens of the modalities that are given, in the order of `names`, each with its mark (names, width)."""
+    return {name: mark_tokens(tokens[name], marks[place]) for place, name in enumerate(names) if name in tokens}
+
+
+def mark_tokens(tokens: Tokens, mark: Tensor) -> Tokens:
+    """Tokens of one length that carry the mark of their modality (width,) and, as sines and cosines, their positions.
+
+    Without a common length a modality whose encoder speaks loudly would drown the positions and the other modalities.
+    """
+    values = F.layer_norm(keep(tokens.values, tokens.mask), mark.shape) + mark
+    if tokens.positions is not None:
+        weight = 1.0 if tokens.positions.shape[-1] == 1 else ON_A_PLANE
+        values = values + weight * sine_cosine(tokens.positions.to(values.dtype), values.shape[-1])
+    return Tokens(keep(values, tokens.mask), tokens.mask, tokens.positions)
+
+
+def joined(parts: Mapping[str, Tokens]) -> Tokens:
+    """All tokens of all modalities as one sequence."""
+    values, masks = [part.values for part in parts.values()], [part.mask for part in parts.values()]
+    return Tokens(torch.cat(values, dim=1), torch.cat(masks, dim=1))
+
+
+def parted(values: Tensor, parts: Mapping[str, Tokens]) -> dict[str, Tokens]:
+    """What became of joined tokens, (rows, tokens, width), laid out by modality again."""
+    pieces = values.split([part.mask.shape[1] for part in parts.values()], 1)
+    return {
+        name: Tokens(own, part.mask, part.positions) for own, (name, part) in zip(pieces, parts.items(), strict=True)
+    }
+
+
+def looked(block: nn.Module, name: str, parts: Mapping[str, Tokens], partners: Sequence[str]) -> Tokens:
+    """The tokens of one modality after they looked at those of its partners, as far as these are given."""
+    own, others = parts[name], {other: parts[other] for other in partners if other in parts and other != name}
+    if others:
+        whole = joined(others)
+        seen, mask = whole.values, whole.mask
+    else:
+        seen, mask = own.values[:, :1], torch.zeros_like(own.mask[:, :1])
+    return Tokens(keep(block(own.values, seen, mask), own.mask), own.mask, own.positions)
+
+
+def averaged(parts: Mapping[str, Tokens], unfused: Mapping[str, Tokens], norm: nn.Module) -> Representation:
+    """One view: the mean over the modalities that are there of the mean of their normed tokens."""
+    fused = {
+        name: Tokens(keep(norm(part.values), part.mask), part.mask, part.positions) for name, part in parts.items()
+    }
+    present = torch.stack([part.present for part in fused.values()], dim=1)
+    means = torch.stack([masked_mean(part.values, part.mask) for part in fused.values()], dim=1)
+    pooled = masked_mean(means, present).unsqueeze(1)
+    return Representation(pooled, present.any(1, keepdim=True), "single", fused, unfused)

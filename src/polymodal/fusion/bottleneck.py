@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from polymodal.core import Combine, Representation, Tokens
 from polymodal.core.masking import keep, masked_mean
 from polymodal.encoders.transformer import TransformerBlock
-from polymodal.fusion.base import Blocks, Fusion, last_matrix
-from polymodal.fusion.early import mark_tokens
+from polymodal.fusion.base import Blocks, Fusion, last_matrix, marked
 
 __all__ = ["Bottleneck"]
 
@@ -60,21 +59,20 @@ class Bottleneck(Fusion):
 
     def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
         """Alternate between reading within a modality and averaging what was written into the shared tokens."""
-        given = [name for name in self.names if name in tokens]
-        parts = {name: mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given}
-        present = torch.stack([parts[name].present for name in given], dim=1)
-        values = {name: parts[name].values for name in given}
+        parts = marked(tokens, self.names, self.marks)
+        present = torch.stack([parts[name].present for name in parts], dim=1)
+        values = {name: parts[name].values for name in parts}
         shared = self.shared.expand(len(present), -1, -1)
         for layer in cast(Iterable[Blocks], self.blocks):
             written = []
-            for name in given:
+            for name in parts:
                 values[name], wrote = self._read(layer.of(name), values[name], parts[name].mask, shared)
                 written.append(wrote)
             shared = masked_mean(torch.stack(written, dim=1), present)
         pooled = masked_mean(self.norm(shared), torch.ones_like(shared[..., 0], dtype=torch.bool)).unsqueeze(1)
         fused = {
             name: Tokens(keep(self.norm(values[name]), parts[name].mask), parts[name].mask, parts[name].positions)
-            for name in given
+            for name in parts
         }
         return Representation(pooled, present.any(1, keepdim=True), "single", fused, tokens)
 

@@ -11,9 +11,7 @@ from torch import nn
 from polymodal.core import Combine, Representation, Tokens, UsageProblem, did_you_mean
 from polymodal.core.masking import keep
 from polymodal.encoders.transformer import CrossBlock, TransformerBlock
-from polymodal.fusion.base import Blocks, Fusion, last_matrix
-from polymodal.fusion.cross_attention import averaged, looked
-from polymodal.fusion.early import mark_tokens
+from polymodal.fusion.base import Blocks, Fusion, averaged, last_matrix, looked, marked
 
 __all__ = ["CoAttention"]
 
@@ -71,15 +69,14 @@ class CoAttention(Fusion):
 
     def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
         """Think and look, layer by layer; all look at once."""
-        given = [name for name in self.names if name in tokens]
-        parts = {name: mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given}
+        parts = marked(tokens, self.names, self.marks)
         layers = cast(Iterable[tuple[Blocks, Blocks]], zip(self.thinks, self.looks, strict=True))
         for think, look in layers:
             parts = {name: _thought(think.of(name), part) for name, part in parts.items()}
             seeing = {
                 name: looked(look.of(name), name, parts, partners)
                 for name, partners in self.partners.items()
-                if partners and name in given
+                if partners and name in parts
             }
             parts = parts | seeing
         return averaged(parts, tokens, self.norm)

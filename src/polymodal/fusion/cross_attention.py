@@ -8,12 +8,10 @@ from pydantic import Field
 from torch import nn
 
 from polymodal.core import Combine, Representation, Tokens
-from polymodal.core.masking import keep, masked_mean
 from polymodal.encoders.transformer import CrossBlock
-from polymodal.fusion.base import Blocks, Fusion, last_matrix
-from polymodal.fusion.early import mark_tokens
+from polymodal.fusion.base import Blocks, Fusion, averaged, last_matrix, looked, marked
 
-__all__ = ["CrossAttention", "averaged", "looked"]
+__all__ = ["CrossAttention"]
 
 
 class CrossAttention(Fusion):
@@ -57,30 +55,7 @@ class CrossAttention(Fusion):
 
     def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
         """In each layer all modalities look at once at what the others were before it."""
-        given = [name for name in self.names if name in tokens]
-        parts = {name: mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given}
+        parts = marked(tokens, self.names, self.marks)
         for layer in cast(Iterable[Blocks], self.blocks):
-            parts = {name: looked(layer.of(name), name, parts, given) for name in given}
+            parts = {name: looked(layer.of(name), name, parts, list(parts)) for name in parts}
         return averaged(parts, tokens, self.norm)
-
-
-def looked(block: nn.Module, name: str, parts: Mapping[str, Tokens], partners: Sequence[str]) -> Tokens:
-    """The tokens of one modality after they looked at those of its partners, as far as these are given."""
-    own, others = parts[name], [parts[other] for other in partners if other in parts and other != name]
-    if others:
-        seen = torch.cat([part.values for part in others], dim=1)
-        mask = torch.cat([part.mask for part in others], dim=1)
-    else:
-        seen, mask = own.values[:, :1], torch.zeros_like(own.mask[:, :1])
-    return Tokens(keep(block(own.values, seen, mask), own.mask), own.mask, own.positions)
-
-
-def averaged(parts: Mapping[str, Tokens], unfused: Mapping[str, Tokens], norm: nn.Module) -> Representation:
-    """One view: the mean over the modalities that are there of the mean of their normed tokens."""
-    fused = {
-        name: Tokens(keep(norm(part.values), part.mask), part.mask, part.positions) for name, part in parts.items()
-    }
-    present = torch.stack([part.present for part in fused.values()], dim=1)
-    means = torch.stack([masked_mean(part.values, part.mask) for part in fused.values()], dim=1)
-    pooled = masked_mean(means, present).unsqueeze(1)
-    return Representation(pooled, present.any(1, keepdim=True), "single", fused, unfused)

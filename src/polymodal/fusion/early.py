@@ -4,21 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import nn
 
 from polymodal.core import Combine, Representation, Tokens
-from polymodal.core.masking import keep
-from polymodal.encoders.positions import sine_cosine
 from polymodal.encoders.transformer import Pool, Transformer
-from polymodal.fusion.base import Fusion
+from polymodal.fusion.base import Fusion, joined, marked, parted
 
 __all__ = ["Early"]
-
-ON_A_PLANE = 2.0
-"""Weight of positions on a plane. What encoders of sequences give tells of order already; where a cell of a picture is,
-only its position tells, and at weight 1 a question for it is answered by chance for long."""
 
 
 class Early(Fusion):
@@ -58,24 +51,8 @@ class Early(Fusion):
 
     def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
         """Concatenate, read, and hand each modality its own tokens back."""
-        given = [name for name in self.names if name in tokens]
-        marked = [mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given]
-        joined = Tokens(torch.cat([part.values for part in marked], 1), torch.cat([part.mask for part in marked], 1))
-        fused = self.transformer(self.pooling.open(joined))
-        lengths = [part.values.shape[1] for part in marked]
-        values, masks = fused.values[:, -sum(lengths) :].split(lengths, 1), joined.mask.split(lengths, 1)
-        parts = {name: Tokens(values[k], masks[k], tokens[name].positions) for k, name in enumerate(given)}
-        pooled = self.pooling(fused)
-        return Representation(pooled.values, pooled.mask, "single", parts, tokens)
-
-
-def mark_tokens(tokens: Tokens, mark: torch.Tensor) -> Tokens:
-    """Tokens of one length that carry the mark of their modality (width,) and, as sines and cosines, their positions.
-
-    Without a common length a modality whose encoder speaks loudly would drown the positions and the other modalities.
-    """
-    values = F.layer_norm(keep(tokens.values, tokens.mask), mark.shape) + mark
-    if tokens.positions is not None:
-        weight = 1.0 if tokens.positions.shape[-1] == 1 else ON_A_PLANE
-        values = values + weight * sine_cosine(tokens.positions.to(values.dtype), values.shape[-1])
-    return Tokens(keep(values, tokens.mask), tokens.mask, tokens.positions)
+        parts = marked(tokens, self.names, self.marks)
+        whole = joined(parts)
+        fused = self.transformer(self.pooling.open(whole))
+        pooled, own = self.pooling(fused), fused.values[:, -whole.values.shape[1] :]
+        return Representation(pooled.values, pooled.mask, "single", parted(own, parts), tokens)

@@ -13,8 +13,7 @@ from polymodal.core.shapes import TokenMask, TokenValues
 from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.experts import MixtureOfExperts as Experts
 from polymodal.encoders.transformer import Residual, SelfAttention
-from polymodal.fusion.base import Fusion
-from polymodal.fusion.early import mark_tokens
+from polymodal.fusion.base import Fusion, joined, marked, parted
 
 __all__ = ["MixtureOfExperts"]
 
@@ -88,16 +87,11 @@ class MixtureOfExperts(Fusion):
 
     def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
         """Concatenate, read, and hand each modality its own tokens back."""
-        given = [name for name in self.names if name in tokens]
-        marked = [mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given]
-        values, mask = torch.cat([part.values for part in marked], 1), torch.cat([part.mask for part in marked], 1)
+        parts = marked(tokens, self.names, self.marks)
+        whole = joined(parts)
+        values, mask = whole.values, whole.mask
         for block in self.blocks:
             values = keep(block(values, mask), mask)
         values = keep(self.norm(values), mask)
-        lengths = [part.mask.shape[1] for part in marked]
-        parts = {
-            name: Tokens(fused, part.mask, part.positions)
-            for name, fused, part in zip(given, values.split(lengths, 1), marked, strict=True)
-        }
         pooled = masked_mean(values, mask).unsqueeze(1)
-        return Representation(pooled, mask.any(1, keepdim=True), "single", parts, tokens)
+        return Representation(pooled, mask.any(1, keepdim=True), "single", parted(values, parts), tokens)

@@ -9,8 +9,7 @@ from torch import nn
 
 from polymodal.core import Combine, Representation, Tokens
 from polymodal.encoders.transformer import CrossBlock, TransformerBlock
-from polymodal.fusion.base import Fusion, last_matrix
-from polymodal.fusion.early import mark_tokens
+from polymodal.fusion.base import Fusion, joined, last_matrix, marked
 
 __all__ = ["Perceiver"]
 
@@ -57,12 +56,8 @@ class Perceiver(Fusion):
 
     def forward(self, tokens: Mapping[str, Tokens]) -> Representation:
         """Read everything, think, and again."""
-        given = [name for name in self.names if name in tokens]
-        parts = [mark_tokens(tokens[name], self.marks[self.names.index(name)]) for name in given]
-        values, mask = (
-            torch.cat([part.values for part in parts], dim=1),
-            torch.cat([part.mask for part in parts], dim=1),
-        )
+        whole = joined(marked(tokens, self.names, self.marks))
+        values, mask = whole.values, whole.mask
         latents = self.start.to(values.dtype).expand(len(mask), -1, -1)
         everyone = torch.ones(latents.shape[:2], dtype=torch.bool, device=mask.device)
         for read, think in zip(self.reads, self.thinks, strict=True):
