@@ -1,4 +1,4 @@
-"""Who sees how far training is: a terminal a bar, `-v` a line for each epoch, anyone else nothing."""
+"""Who sees how far training is: a terminal a bar, `-v` a line for each epoch, anyone else one now and then."""
 
 import io
 
@@ -44,7 +44,14 @@ def test_steps_and_refusals_make_no_line() -> None:
     assert heard([{"event": "step", "step": 1, "steps": 9}, {"event": "refused"}], verbose=1) == ""
 
 
-@pytest.mark.parametrize("options", [{}, {"quiet": True}, {"quiet": True, "verbose": 2}])
+def test_who_waits_where_there_is_no_terminal_hears_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert heard([EPOCH, EPOCH]) == ""
+    clock = iter([0.0, 10.0, 31.0, 31.0, 50.0, 62.0, 62.0])
+    monkeypatch.setattr("polymodal.cli.progress.time.monotonic", lambda: next(clock))
+    assert heard([EPOCH] * 4) == "epoch 2/9  sick 0.500\n" * 2
+
+
+@pytest.mark.parametrize("options", [{"quiet": True}, {"quiet": True, "verbose": 2}])
 def test_nobody_is_told_who_did_not_ask(options: dict) -> None:
     assert heard([EPOCH], **options) is None
 

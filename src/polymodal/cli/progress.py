@@ -1,5 +1,6 @@
-"""Shows how far training is: a bar on a terminal, a line for each epoch with `-v`, nothing otherwise."""
+"""Shows how far training is: a bar on a terminal; elsewhere a line now and then, or for each epoch with `-v`."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 from polymodal.cli.session import Session
 
 __all__ = ["progress"]
+
+PAUSE = 30.0
+"""Seconds between two lines."""
 
 Listener = Callable[[Mapping[str, Any]], None]
 
@@ -22,7 +26,20 @@ def progress(session: Session) -> Iterator[Listener | None]:
     elif session.verbose:
         yield lambda event: session.note(_line(event)) if event.get("event") == "epoch" else None
     else:
-        yield None
+        yield _seldom(session)
+
+
+def _seldom(session: Session) -> Listener:
+    """A note of the epoch where the last one is half a minute old: whoever waits can see that it goes on."""
+    last = time.monotonic()
+
+    def listen(event: Mapping[str, Any]) -> None:
+        nonlocal last
+        if event.get("event") == "epoch" and time.monotonic() - last >= PAUSE:
+            last = time.monotonic()
+            session.note(_line(event))
+
+    return listen
 
 
 @contextmanager
