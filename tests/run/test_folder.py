@@ -105,3 +105,17 @@ def test_json_that_was_changed_is_damaged(tmp_path):
     (tmp_path / "environment.json").write_text("{")
     with pytest.raises(DamagedError, match="damaged-file"):
         Folder(tmp_path).read_json("environment.json")
+
+
+def test_a_folder_into_which_nothing_was_written_is_taken_away(tmp_path):
+    with pytest.raises(KeyError), Folder(tmp_path / "run").hold(resume=False):
+        raise KeyError("a spec that cannot be read")
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(KeyError), Folder(tmp_path / "mine").hold(resume=False):
+        raise KeyError("a spec that cannot be read")
+    assert (tmp_path / "mine").is_dir()
+    with pytest.raises(KeyError), Folder(tmp_path / "begun").hold(resume=False) as folder:
+        folder.write("spec.yaml", "version: 1\n")
+        raise KeyError("power cut")
+    assert (tmp_path / "begun" / "spec.yaml").exists()

@@ -45,7 +45,18 @@ class Folder:
 
     @contextmanager
     def hold(self, resume: bool) -> Iterator["Folder"]:
-        """Make the folder and lock it. Raises ResourceError, naming the holder, where another process has it."""
+        """Make the folder and lock it. Raises ResourceError, naming the holder, where another process has it.
+
+        A folder that was made here and into which nothing was written is taken away again.
+        """
+        fresh = not self.path.exists()
+        try:
+            yield from self._held(resume)
+        finally:
+            if fresh and self.path.is_dir() and [path.name for path in self.path.iterdir()] == [".lock"]:
+                shutil.rmtree(self.path, ignore_errors=True)
+
+    def _held(self, resume: bool) -> Iterator["Folder"]:
         with ExitStack() as held:
             with resources_checked(self.path):
                 self.path.mkdir(parents=True, exist_ok=True)
