@@ -79,4 +79,5 @@ def _tell_lost(session: Session, summary: Mapping[str, Any], where: str = "") ->
         rows = summary["rows"]["test"]
         session.note(f"the model learned from {summary['taught']} of these {rows} rows: the figures are too good")
     if summary["refused"]:
-        session.note(f"{summary['refused']} values could not be used and count as absent{where}")
+        why = "; ".join(f"{column}: {reason}" for column, reason in list(summary["reasons"].items())[:3])
+        session.note(f"{summary['refused']} values could not be used and count as absent ({why}){where}")

@@ -3,7 +3,7 @@
 import os
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from polymodal import bundle
-from polymodal.core import DamagedError, DataError, SpecError, UsageProblem
+from polymodal.core import DamagedError, DataError, Refusal, SpecError, UsageProblem
 from polymodal.data.base import Column, DataTable
 from polymodal.data.ledger import Ledger
 from polymodal.data.splits import Split
@@ -66,7 +66,7 @@ def evaluate(run: Path, data: Path | None = None, files: Path | None = None) -> 
     """Judge a run on its own test rows, or on every row of another table. Returns what `evaluate --json` prints.
 
     `files` is the folder that names of files are relative to. "refused" counts the values of these rows that could not
-    be used, "absent" names modalities of which another table has no column, "taught" counts rows that hold the same as
+    be used, "reasons" holds the first reason for each column, "absent" names modalities of which another table has no column, "taught" counts rows that hold the same as
     a row that the model learned from.
     """
     began = time.monotonic()
@@ -76,7 +76,7 @@ def evaluate(run: Path, data: Path | None = None, files: Path | None = None) -> 
     made = outputs(fitted.model, fitted.samples, rows, refused=refused.append)
     judged = judge(fitted, rows, group_labels(fitted, opened.spec.data.group), made)
     told = _summary(run, fitted.split, judged, time.monotonic() - began)
-    told |= {"refused": len(refused), "absent": dict(opened.absent)}
+    told |= _lost(refused) | {"absent": dict(opened.absent)}
     return told if data is None else told | {"taught": _taught(run, opened)}
 
 
@@ -113,7 +113,7 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
             Ledger(errors).add(refused)
     seconds = round(time.monotonic() - began, 3)
     told = {"run": str(run), "seconds": seconds, "rows": len(table), "file": str(out)}
-    return told | {"refused": len(refused), "absent": absent, "not_predicted": silent}
+    return told | _lost(refused) | {"absent": absent, "not_predicted": silent}
 
 
 def open_run(run: Path, data: Path | None = None, files: Path | None = None) -> Run:
@@ -133,6 +133,12 @@ def open_run(run: Path, data: Path | None = None, files: Path | None = None) -> 
         split = Split(nothing, nothing, np.arange(len(table), dtype=np.int64))
     fitted = Fitted(loaded.model, read_samples(table, loaded.model), split, table)
     return Run(Folder(run), spec, fitted, absent)
+
+
+def _lost(refused: Sequence[Refusal]) -> dict[str, Any]:
+    """How many values could not be used, and for each column why the first could not."""
+    reasons = {refusal.column: refusal.reason for refusal in reversed(refused)}
+    return {"refused": len(refused), "reasons": reasons}
 
 
 def _taught(run: Path, opened: Run) -> int:
