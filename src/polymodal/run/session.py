@@ -66,8 +66,8 @@ def evaluate(run: Path, data: Path | None = None, files: Path | None = None) -> 
     """Judge a run on its own test rows, or on every row of another table. Returns what `evaluate --json` prints.
 
     `files` is the folder that names of files are relative to. "refused" counts the values of these rows that could not
-    be used, "reasons" holds the first reason for each column, "absent" names modalities of which another table has no column, "taught" counts rows that hold the same as
-    a row that the model learned from.
+    be used, "reasons" holds the first reason for each column, "absent" names modalities of which another table has no
+    column, "taught" counts rows that hold the same as a row that the model learned from.
     """
     began = time.monotonic()
     opened = open_run(run, data, files)
