@@ -64,3 +64,10 @@ def test_every_part_can_be_built_from_plain_data_and_written_down_again(folder, 
 )
 def test_names(name, written):
     assert snake_case(name) == written
+
+
+def test_what_is_experimental_says_so() -> None:
+    told = {name: part.__doc__.endswith("Experimental.") for name, part in FUSIONS.options().items()}
+    marks = {name: part.experimental for name, part in FUSIONS.parts().items()}
+    assert told == marks
+    assert set(marks.values()) == {True, False}

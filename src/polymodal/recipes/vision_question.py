@@ -60,7 +60,7 @@ WORDS = {"encoder": "transformer", "tokens": "all", "drop": 0.0}
 FUSION = {"type": "early", "layers": 3, "pool": "class"}
 # All questions about a picture come in one step, so that it is looked at once. Few rows forget it, since a question
 # needs its picture; without any, the control by the question alone would ask for what was never trained.
-TRAIN = {"together": "picture", "modality_dropout": 0.1, "batch_size": 128}
+TRAIN = {"together": "picture", "modality_dropout": 0.1, "batch_size": 128, "members": 1}
 
 RECIPE = Recipe(
     "vision_question", "Questions about pictures, with controls", ("easy_vqa", "drawn_world", "nlvr_small"), _cook

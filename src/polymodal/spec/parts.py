@@ -162,4 +162,5 @@ def _description(part: type, option: str, annotation: Any) -> str | None:
 
 
 def _first_sentence(part: type) -> str:
-    return " ".join((part.__doc__ or "").split("\n\n")[0].split())
+    first = " ".join((part.__doc__ or "").split("\n\n")[0].split())
+    return f"{first} Experimental." if getattr(part, "experimental", False) else first
