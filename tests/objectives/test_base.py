@@ -20,7 +20,7 @@ def test_names_are_those_asked_for_or_all_that_are_able():
         (["c", "a"], ["a", "b"], 1, "c"),
         (["a"], ["a", "b"], 2, "a"),
         (["a", "a"], ["a", "b"], 2, "a"),
-        (None, [], 1, "none"),
+        (None, [], 1, "none in this model"),
     ):
         with pytest.raises(UsageProblem, match="objective-does-not-fit") as caught:
             chosen_parts(asked, able, "it", least)

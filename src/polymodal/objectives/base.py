@@ -61,8 +61,8 @@ def chosen_parts(asked: Sequence[str] | None, able: Sequence[str], who: str, lea
         raise UsageProblem(
             "objective-does-not-fit",
             where=who,
-            expected=f"{least} or more out of {', '.join(able) or 'none that this model has'}",
-            found=", ".join(map(str, strange or names)) or "none",
+            expected=f"{least} or more out of {', '.join(able)}" if able else "a part that it can work on",
+            found=", ".join(map(str, strange or names)) or "none in this model",
             remedy="name parts of this model that can do it, or take the objective out",
         )
     return names
