@@ -107,24 +107,19 @@ def strangers(tasks: Mapping[str, Task], modalities: Sequence[str]) -> Iterator[
     A task that hides every modality is one, too: there is nothing that it could be answered from.
     """
     for name, task in tasks.items():
-        for option, named in task.speaks_of.items():
-            where = f"{name}.{option}"
-            for other in dict.fromkeys(named):
-                if other not in modalities:
-                    expected, remedy = f"names among {', '.join(modalities)}", did_you_mean(str(other), modalities)
-                    yield (
-                        (name, option),
-                        UsageProblem(
-                            "unknown-modality", where=where, expected=expected, found=f'"{other}"', remedy=remedy
-                        ),
-                    )
+        spoken = [(option, other) for option, named in task.speaks_of.items() for other in dict.fromkeys(named)]
+        for option, other in spoken:
+            if other not in modalities:
+                expected, remedy = f"names among {', '.join(modalities)}", did_you_mean(str(other), modalities)
+                yield (name, option), _misnamed("unknown-modality", f"{name}.{option}", expected, f'"{other}"', remedy)
         if modalities and set(modalities) <= set(task.hides):
             expected, remedy = "a modality that the task may see", "hide those only that give the answer away"
             found = "every modality is hidden"
-            yield (
-                (name, "hides"),
-                UsageProblem("nothing-to-see", where=f"{name}.hides", expected=expected, found=found, remedy=remedy),
-            )
+            yield (name, "hides"), _misnamed("nothing-to-see", f"{name}.hides", expected, found, remedy)
+
+
+def _misnamed(code: str, where: str, expected: str, found: str, remedy: str) -> UsageProblem:
+    return UsageProblem(code, where=where, expected=expected, found=found, remedy=remedy)
 
 
 def _check_names(kind: str, names: Iterable[object]) -> None:

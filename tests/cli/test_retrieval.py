@@ -1,7 +1,6 @@
 """`retrieve`: finds by words and by pictures, writes the sheet, and says what is wrong with a query."""
 
 import io
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -71,18 +70,16 @@ def test_a_picture_finds_words(shop: Path, call) -> None:
     assert answer.code == 0
     assert "1  thing-1 " in answer.out
     assert answer.out.count(" thing\n") == 3  # four texts are in the gallery, each of them once
-    assert (shop / "run" / "retrieved.html").is_file()
+    assert (shop / "run" / "retrieved-query.html").is_file()
 
 
-def test_a_sheet_may_lie_elsewhere_and_so_may_the_files(shop: Path, tmp_path: Path, call) -> None:
-    words = ("retrieve", shop / "run", "--query", "a red thing", "--from", "words", "--to", "picture", "-k", 2)
-    told = call(*words, "--sheet", tmp_path / "mine", "--json").document
-    assert Path(told["page"]) == tmp_path / "mine.html"
-    assert (tmp_path / "mine.png").is_file()
-    shutil.copytree(shop, tmp_path / "moved", ignore=shutil.ignore_patterns("run"))
-    table = tmp_path / "moved" / "things.parquet"
-    there = call(*words, "--data", table, "--files", tmp_path / "moved", "--sheet", tmp_path / "2", "--json").document
-    assert [hit["id"] for hit in there["results"]] == [hit["id"] for hit in told["results"]]
+def test_each_query_has_a_sheet_of_its_own(shop: Path, call) -> None:
+    words = ("retrieve", shop / "run", "--from", "words", "--to", "picture", "-k", 2, "--json", "--query")
+    pages = [Path(call(*words, query).document["page"]) for query in ("a blue thing", "Где: что? " * 20, "!!")]
+    assert [page.parent for page in pages] == [shop / "run"] * 3
+    assert pages[0].name == "retrieved-a-blue-thing.html"
+    assert pages[2].name == "retrieved-query.html"
+    assert all(page.is_file() and len(page.name) < 90 for page in pages)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
 """The verb that looks something up: `retrieve`."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from polymodal.cli.paths import checked_path
-from polymodal.cli.results import Files
 from polymodal.cli.session import Session, verb
 from polymodal.cli.tables import aligned
 
@@ -16,6 +16,12 @@ __all__ = ["add_to", "retrieve"]
 def add_to(app: typer.Typer) -> None:
     """Add the verb of this file."""
     verb(app, "retrieve")(retrieve)
+
+
+def _named(query: str) -> str:
+    """A query as part of a file's name; of a file, its own name without its ending."""
+    file = re.fullmatch(r"(?:.*[/\\])?([^/\\]+)\.\w{2,5}", query)
+    return re.sub(r"\W+", "-", file[1] if file else query).strip("-").lower()[:60] or "query"
 
 
 def retrieve(
@@ -28,21 +34,15 @@ def retrieve(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="TABLE", help="Look in this table, not in that of the run.")
     ] = None,
-    files: Files = None,
-    sheet: Annotated[
-        Path | None,
-        typer.Option("--sheet", metavar="NAME", help="Where NAME.html and NAME.png go; RUN/retrieved unless given."),
-    ] = None,
 ) -> None:
-    """Find the rows that are nearest to a query, and put them on a contact sheet."""
+    """Find the rows that are nearest to a query, and put them on a contact sheet in the run folder."""
     from polymodal.report import found_sheet
     from polymodal.run import Query
     from polymodal.run import retrieve as look_up
 
-    run, place = checked_path(run), None if sheet is None else checked_path(sheet)
-    tables, folder = (None if path is None else checked_path(path) for path in (data, files))
-    told, table = look_up(run, Query(query, given, wanted), most, tables, folder)
-    page, picture = found_sheet(told, table, place or run / "retrieved")
+    tables = None if data is None else checked_path(data)
+    told, table = look_up(checked_path(run), Query(query, given, wanted), most, tables)
+    page, picture = found_sheet(told, table, run / f"retrieved-{_named(query)}")
     told |= {"page": str(page), "picture": str(picture)}
     rows = [
         (str(hit["rank"]), hit["id"], f"{hit['likeness']:.3f}", " · ".join(hit["cells"].values())[:70])

@@ -33,6 +33,8 @@ def read_fasta(path: Path) -> pd.DataFrame:
     sequences: list[str] = []
     parts: list[str] = []
     for number, line in _lines(path):
+        if not line.strip() or line.startswith(";"):
+            continue
         if line.startswith(">"):
             if ids:
                 sequences.append("".join(parts))
@@ -57,17 +59,12 @@ def read_fasta(path: Path) -> pd.DataFrame:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines that say something."""
-    number, total = 0, 0
+    """Lines with their numbers."""
+    number = 0
     try:
         with _opened(path) as stream:
-            while line := _line(stream, path, number):
-                number, total = number + 1, total + len(line)
-                if total > _MOST:
-                    raise _refused(path, number, "more than 2 GiB of text")
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                if text.strip() and not text.startswith(";"):
-                    yield number, text
+            for number, line in enumerate(_bounded(stream, path), start=1):
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise _refused(path, number, "bytes that are no text") from error
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile, OSError) as error:
@@ -85,11 +82,16 @@ def _opened(path: Path) -> IO[bytes]:
     return bz2.open(path, "rb") if suffix == ".bz2" else path.open("rb")
 
 
-def _line(stream: IO[bytes], path: Path, number: int) -> bytes:
-    line = stream.readline(_LINE)
-    if len(line) == _LINE:
-        raise _refused(path, number + 1, f"a line of more than {_LINE:,} bytes")
-    return line
+def _bounded(stream: IO[bytes], path: Path) -> Iterator[bytes]:
+    """Lines of a bearable length, and not too many of them."""
+    number, total = 0, 0
+    while line := stream.readline(_LINE):
+        number, total = number + 1, total + len(line)
+        if len(line) == _LINE:
+            raise _refused(path, number, f"a line of more than {_LINE:,} bytes")
+        if total > _MOST:
+            raise _refused(path, number, "more than 2 GiB of text")
+        yield line
 
 
 def _refused(path: Path, number: int, found: str) -> DataError:
