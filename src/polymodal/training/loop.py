@@ -259,7 +259,7 @@ def validation_losses(trainer: Trainer, samples: Samples, validation: Rows) -> t
     with _averaged(trainer):
         for judged in _examined(trainer, samples, validation):
             both = torch.stack([judged.losses, judged.lowered])
-            sums += keep((both * judged.counts).T, judged.known).T.double().cpu()
+            sums += keep((both * judged.counts).T, judged.known).T.cpu().double()
             counts += judged.counts.cpu()
     told, judged_by = (
         {name: float(each[place] / counts[place]) for place, name in enumerate(learner.names) if counts[place]}
