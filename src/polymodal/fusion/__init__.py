@@ -1,9 +1,8 @@
 """Ways to bring modalities together. One file is one way; each takes the tokens of whatever is present.
 
-`Late` lets each modality decide for itself, `Intermediate` joins pooled vectors, `Early` lets all tokens see each
-other, `Bottleneck` lets them talk through a few shared tokens. `CrossAttention`, `CoAttention`, `Perceiver`, `Gated`,
-`Film`, `LowRankTensor` and `ProductOfExperts` are experimental: nothing shows yet that one of them is ever best. None
-fills in what is absent.
+`Late` lets each modality decide for itself and is the default, `Early` lets all tokens see each other, `CrossAttention`
+and `CoAttention` let modalities look at one another. `Bottleneck`, `Film`, `Gated` and `Intermediate` are experimental:
+in the comparison of all fusions none of them is ever level with the best. None fills in what is absent.
 
 >>> from polymodal.fusion import Late
 >>> fusion = Late(combine="mean")

@@ -1,7 +1,7 @@
 """Modalities talk to each other only through a few shared tokens."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, cast
+from typing import Annotated, ClassVar, cast
 
 import torch
 from pydantic import Field
@@ -24,6 +24,7 @@ class Bottleneck(Fusion):
     """
 
     combine: Combine = "single"
+    experimental: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, cast
 
 import torch
 from pydantic import Field
@@ -27,7 +27,6 @@ class CoAttention(Fusion):
     """
 
     combine: Combine = "single"
-    experimental: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """The tokens of each modality look at the tokens of all the others."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, cast
 
 import torch
 from pydantic import Field
@@ -22,7 +22,6 @@ class CrossAttention(Fusion):
     """
 
     combine: Combine = "single"
-    experimental: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """The pooled vectors of the modalities are joined into one."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -23,6 +23,7 @@ class Intermediate(Fusion):
     """
 
     combine: Combine = "single"
+    experimental: ClassVar[bool] = True
 
     def __init__(
         self, layers: Annotated[int, Field(ge=1, le=64)] = 2, dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1

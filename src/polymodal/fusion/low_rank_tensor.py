@@ -1,7 +1,7 @@
 """All products of numbers of the modalities at once, through factors of low rank."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -23,7 +23,6 @@ class LowRankTensor(Fusion):
     """
 
     combine: Combine = "single"
-    experimental: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """All tokens look at each other, and each is then changed by the few experts that suit it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -52,7 +52,6 @@ class MixtureOfExperts(Fusion):
     """
 
     combine: Combine = "single"
-    experimental: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """A few learned vectors read all tokens and then think among themselves."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -22,7 +22,6 @@ class Perceiver(Fusion):
     """
 
     combine: Combine = "single"
-    experimental: ClassVar[bool] = True
 
     def __init__(
         self,

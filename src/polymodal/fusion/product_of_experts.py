@@ -1,7 +1,7 @@
 """Each modality says what it believes and how sure it is; beliefs are multiplied."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,6 @@ class ProductOfExperts(Fusion):
     """
 
     combine: Combine = "single"
-    experimental: ClassVar[bool] = True
 
     def __init__(
         self, layers: Annotated[int, Field(ge=0, le=64)] = 1, dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
