@@ -104,6 +104,20 @@ def test_what_cannot_be_kept_or_read_is_refused(frame, tmp_path) -> None:
         dated.save(tmp_path / "dated")
 
 
+def test_a_folder_of_other_things_is_left_alone(frame, tmp_path) -> None:
+    fitted = MultimodalRegressor(**ONCE).fit(frame[["number"]], frame["number"])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    for place in ("mine", "mine/thesis.tex"):
+        with pytest.raises(UsageProblem, match="folder-in-use"):
+            fitted.save(tmp_path / place)
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
+    (tmp_path / "empty").mkdir()
+    fitted.save(tmp_path / "empty")
+    fitted.save(tmp_path / "empty")
+    assert MultimodalRegressor.load(tmp_path / "empty").predict(frame[["number"]]).shape == (60,)
+
+
 def test_values_survive_json() -> None:
     values = {
         "a": [1, 2.5, float("inf"), True, None, "x"],

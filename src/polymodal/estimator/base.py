@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from polymodal import bundle
 from polymodal.balancing import Balancer, Equal
-from polymodal.core import DamagedError, Refusal
+from polymodal.core import DamagedError, Refusal, UsageProblem
 from polymodal.data.base import DataTable
 from polymodal.data.inference import propose
 from polymodal.data.kinds import parse_labels
@@ -30,6 +30,7 @@ from polymodal.run.fitting import Fitted, Watch, fit_parts, read_samples
 from polymodal.spec import Parts, Spec, describe
 from polymodal.tasks import Decoded, Task
 from polymodal.training import Settings
+from polymodal.training.checkpoints import MANIFEST
 from polymodal.training.predicting import outputs
 
 __all__ = ["TARGET", "Multimodal"]
@@ -76,12 +77,14 @@ class Multimodal(BaseEstimator):
         return tags
 
     def save(self, folder: str | Path) -> None:
-        """Keep the fitted estimator in a folder, which is replaced; nothing in it is code.
+        """Keep the fitted estimator in a folder of its own; nothing in it is code. One that is there is replaced.
 
         Options come back with it, random_state as the seed that was used. Raises NotFittedError, ResourceError, and
-        UsageProblem for what no folder can hold: parts with networks of your own, labels that are objects.
+        UsageProblem for what no folder can hold: parts with networks of your own, labels that are objects; and for a
+        folder that holds anything but a saved model.
         """
         check_is_fitted(self, "model_")
+        _refuse_others(Path(folder))
         kind, parts = type(self).__name__, ("modalities", "fusion", "balancer", "tasks")
         options = {name: value for name, value in self.get_params(deep=False).items() if name not in parts}
         options["random_state"] = self.seed_
@@ -228,3 +231,16 @@ class Multimodal(BaseEstimator):
         made = outputs(model, samples, np.arange(len(table)), refused=refused.append)
         warn_of(refused, table)
         return {asked: model.tasks[name].decode(made[name]) for name, asked in self.asked_.items()}
+
+
+def _refuse_others(folder: Path) -> None:
+    """What somebody else keeps there must not be replaced."""
+    if not folder.exists() or (folder.is_dir() and ((folder / MANIFEST).is_file() or not any(folder.iterdir()))):
+        return
+    raise UsageProblem(
+        "folder-in-use",
+        where=str(folder),
+        expected="a folder that is not there yet, or a saved model to replace",
+        found="a folder with other things in it" if folder.is_dir() else "a file",
+        remedy="name a folder for this model alone",
+    )

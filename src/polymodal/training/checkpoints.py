@@ -18,7 +18,7 @@ from torch import Tensor
 
 from polymodal.core import DamagedError, PolymodalError, ResourceError
 
-__all__ = ["commit", "newest", "read_tensors", "resources_checked", "save", "tensors_as_bytes", "verify"]
+__all__ = ["MANIFEST", "commit", "newest", "read_tensors", "resources_checked", "save", "tensors_as_bytes", "verify"]
 
 MANIFEST = "MANIFEST.json"
 
