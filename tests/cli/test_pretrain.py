@@ -103,7 +103,7 @@ def test_without_tasks_fit_and_validate_say_what_to_do(call, place: Path):
 WRONG = {
     "hide: {type: masked, modalities: [sound]}": ("sound", "labs, note"),
     "pair: {type: matching, between: [labs, sound]}": ("sound", "labs, note"),
-    "turn: {type: rotation}": ("none", "none that this model has"),
+    "turn: {type: rotation}": ("none in this model", "a part that it can work on"),
     "more: {type: consistency, tasks: [age]}": ("age", "sick, score, signs"),
 }
 

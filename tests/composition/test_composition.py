@@ -28,7 +28,7 @@ AXES = [
 ]
 CASES = covering(AXES)
 # A net that draws is as large as the picture, and works once for each step of drawing it.
-SMALL = {"Picture": {"size": 8, "base": 8, "steps": 2}}
+SMALL = {"Picture": {"size": 8, "base": 8, "steps": 2}, "Retrieval": {"between": ["tested", "partner"]}}
 
 
 @dataclass

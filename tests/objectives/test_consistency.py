@@ -179,5 +179,5 @@ def test_it_works_on_tasks_that_decide():
         with pytest.raises(UsageProblem, match="objective-does-not-fit") as caught:
             Consistency(wrong).chosen({}, tasks)
         assert caught.value.found == wrong[0]
-    with pytest.raises(UsageProblem, match="none that this model has"):
+    with pytest.raises(UsageProblem, match="none in this model"):
         Consistency().chosen({}, {})

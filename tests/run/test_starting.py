@@ -354,7 +354,7 @@ def test_rows_that_hold_nothing_of_what_is_taken_over_are_no_leak(place: Path):
     frame["more"] = np.arange(24)
     frame.to_csv(place / "new.csv", index=False)
     more = "modalities.more={type: table, columns: [more]}"
-    allow = "data.allow=[no-modality, always-missing]"
+    allow = "data.allow=[all-missing-column]"
     spec = fit_spec(
         place, "data.table=new.csv", more, "data.split={column: fold, test: [test], validation: 0.0}", allow
     )
