@@ -250,3 +250,8 @@ def test_numbers_that_a_few_words_turn_into_words_are_told(frame):
     assert '"haem."' in found["numbers-among-words"].message
     assert "numbers-among-words" not in codes(frame.assign(a=[f"{place},5" for place in range(ROWS)]))
     assert "numbers-among-words" not in codes(frame.assign(a=[f"word {place}" for place in range(ROWS)]))
+
+
+def test_a_column_of_nothing_but_infinities_is_told_and_stops_nothing(frame):
+    frame["b"] = np.where(np.arange(ROWS) % 3, np.inf, -np.inf)
+    assert set(codes(frame)) == {"infinite-values"}

@@ -326,6 +326,8 @@ def _numbers(series: pd.Series, where: str, missing: Sequence[str]) -> Iterator[
 def _marks_of_absence(known: np.ndarray) -> Iterator[float]:
     """Repeated values such as -999 or 8888 that lie further from the rest than twice the width of the rest."""
     values, counts = np.unique(known, return_counts=True)
+    if len(values) < 3:  # also where every number is infinite, and so none is known
+        return
     marks = np.array([re.fullmatch(r"-?(9{2,}|8{2,})", f"{value:.0f}") is not None for value in values[[0, -1]]])
     for place, rest in ((0, values[1:]), (-1, values[:-1])):
         whole = marks[place] and values[place] == round(values[place])
