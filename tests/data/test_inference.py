@@ -147,3 +147,16 @@ def test_texts_of_numbers_are_series(name, sense):
     frame = pd.DataFrame({name: cells, "sick": ["yes", "no"] * 20})
     (part,) = propose(from_frame(frame), ["sick"])["modalities"].values()
     assert part == {"type": sense, "columns": [name]}
+
+
+def test_molecules_and_proteins_are_found_however_often_they_repeat(frame):
+    drugs = ["CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C", "C[N+](C)(C)CC(=O)[O-]", "CC(N)=O"]
+    draw = np.random.default_rng(0)
+    chains = ["M" + "".join(draw.choice(list("ACDEFGHIKLMNPQRSTVWY"), 40)) for _ in range(60)]
+    alone = ["C" * row + "(=O)N" + "C" * 3 + "1CC1" for row in range(1, 61)]
+    spec = propose(from_frame(frame.assign(drug=drugs * 15, target=chains, ligand=alone)), ["outcome"])
+    assert spec["modalities"]["drug"] == {"type": "molecule", "column": "drug"}
+    assert spec["modalities"]["ligand"] == {"type": "molecule", "column": "ligand"}
+    assert spec["modalities"]["target"] == {"type": "protein", "column": "target"}
+    assert spec["modalities"]["text"]["columns"] == ["note"]
+    assert spec["reasons"]["modalities.drug"] == "molecules as SMILES"

@@ -25,6 +25,7 @@ from polymodal.data.kinds import (
     parse_numbers,
 )
 from polymodal.data.naming import usable_name
+from polymodal.data.notations import Notation, notation_of
 from polymodal.data.questions import guess_target, question_of, words_of
 from polymodal.data.traces import from_cell
 
@@ -92,8 +93,11 @@ def propose(table: DataTable, targets: Sequence[str] | None = None, everything: 
         kinds = {name: _as_input(kind) for name, kind in kinds.items()}
     else:
         _add_keys(table, draft, kinds)
+    spelled = _spelled(table, kinds)
+    kinds |= dict.fromkeys(spelled, Kind("text"))
     _leave_out(table, draft, kinds, [] if everything else wanted)
-    _add_inputs(table, draft, kinds, others)
+    _add_inputs(table, draft, {name: kind for name, kind in kinds.items() if name not in spelled}, others)
+    _add_spelled(draft, {name: spells for name, spells in spelled.items() if name in kinds})
     if not draft.modalities and others:
         raise _nothing_left(table, draft)
     if draft.left_out:
@@ -219,6 +223,21 @@ def _add_inputs(table: DataTable, draft: _Draft, kinds: dict[str, Kind], others:
         elif _in_memory(table, name) or name in series:
             _add_objects(table, draft, name)
     _add_marks(table, draft, kinds, {*cells, *texts})
+
+
+def _spelled(table: DataTable, kinds: dict[str, Kind]) -> dict[str, Notation]:
+    """Columns of words that spell molecules or proteins."""
+    words = [name for name, kind in kinds.items() if kind.name in {"category", "identifier", "text"}]
+    found = {name: notation_of(table.column(name), table.missing) for name in words}
+    return {name: spells for name, spells in found.items() if spells is not None}
+
+
+def _add_spelled(draft: _Draft, spelled: dict[str, Notation]) -> None:
+    told = {"molecule": "molecules as SMILES", "protein": "sequences of amino acids"}
+    for name, spells in spelled.items():
+        modality = draft.name(name)
+        draft.modalities[modality] = {"type": spells, "column": name}
+        draft.reasons[f"modalities.{modality}"] = told[spells]
 
 
 def _numbers_in_a_row(table: DataTable, name: str) -> bool:

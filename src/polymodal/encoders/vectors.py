@@ -1,4 +1,6 @@
-"""Nets that read vectors which another net has made."""
+"""Nets that read vectors which were made elsewhere, and counts of pieces."""
+
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +10,7 @@ from polymodal.core.masking import keep
 from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.mlp import ResidualBlock
 
-__all__ = ["VectorNet"]
+__all__ = ["CountNet", "SideBySide", "VectorNet"]
 
 
 class VectorNet(nn.Module):
@@ -33,3 +35,31 @@ class VectorNet(nn.Module):
             values = block(values)
         mask = torch.as_tensor(known.any(dim=1, keepdim=True))
         return Tokens(keep(values.unsqueeze(1), mask), mask)
+
+
+class CountNet(nn.Module):
+    """One token for how often each of many pieces is found, most of them never: log(1 + counts), then a `VectorNet`."""
+
+    def __init__(self, pieces: int, width: int, layers: int = 1, hide: float = 0.3, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.net = VectorNet(pieces, width, layers, hide, dropout)
+        # Some fifty pieces are found in one thing, so that the token begins about as large as others do.
+        nn.init.normal_(self.net.linear.weight, std=0.1)
+
+    def forward(self, counts: Tensor) -> Tokens:
+        """counts (n, pieces) of whole numbers → Tokens (n, 1, width)."""
+        tokens: Tokens = self.net(torch.log1p(counts.to(self.net.linear.weight.dtype)))
+        return tokens
+
+
+class SideBySide(nn.Module):
+    """Several nets that read the same parts; the tokens of each behind those of the one before, without positions."""
+
+    def __init__(self, nets: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(nets)
+
+    def forward(self, parts: Mapping[str, Tensor]) -> Tokens:
+        """Parts → Tokens (n, tokens of all nets, width)."""
+        made = [net(parts) for net in self.nets]
+        return Tokens(torch.cat([each.values for each in made], dim=1), torch.cat([each.mask for each in made], dim=1))

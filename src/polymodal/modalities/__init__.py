@@ -12,9 +12,22 @@ from polymodal.modalities.audio import Audio
 from polymodal.modalities.base import Budget, Modality, Parts
 from polymodal.modalities.embedding import Embedding
 from polymodal.modalities.image import Image
+from polymodal.modalities.molecule import Molecule
 from polymodal.modalities.protein import Protein
 from polymodal.modalities.signal import Signal
 from polymodal.modalities.table import Table
 from polymodal.modalities.text import Text
 
-__all__ = ["Audio", "Budget", "Embedding", "Image", "Modality", "Parts", "Protein", "Signal", "Table", "Text"]
+__all__ = [
+    "Audio",
+    "Budget",
+    "Embedding",
+    "Image",
+    "Modality",
+    "Molecule",
+    "Parts",
+    "Protein",
+    "Signal",
+    "Table",
+    "Text",
+]

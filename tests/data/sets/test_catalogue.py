@@ -9,6 +9,7 @@ from polymodal.data.sets import DataSet
 NAMES = [
     "ad_csf",
     "biotac_sp",
+    "davis",
     "drawn_world",
     "easy_vqa",
     "emoji_noto",
@@ -19,7 +20,7 @@ NAMES = [
     "tuxpaint_stamps",
     "womens_clothing",
 ]
-BY_HAND = {"tuxpaint_stamps"}
+BY_HAND = {"davis", "tuxpaint_stamps"}
 """Sets that no command fetches."""
 
 

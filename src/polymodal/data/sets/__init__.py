@@ -5,7 +5,7 @@ never written to) or come from their origin by `get`. What is derived of them go
 
 >>> from polymodal.data import sets
 >>> [entry["name"] for entry in sets.list()]  # doctest: +NORMALIZE_WHITESPACE
-['ad_csf', 'biotac_sp', 'drawn_world', 'easy_vqa', 'emoji_noto', 'glyphs', 'impac_autism', 'nlvr_small',
+['ad_csf', 'biotac_sp', 'davis', 'drawn_world', 'easy_vqa', 'emoji_noto', 'glyphs', 'impac_autism', 'nlvr_small',
  'senses_digits', 'tuxpaint_stamps', 'womens_clothing']
 >>> sorted(sets.named("glyphs").tables)
 ['glyphs.parquet']
