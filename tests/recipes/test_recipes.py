@@ -41,3 +41,12 @@ def test_a_recipe_is_short(path: Path) -> None:
 def test_an_unknown_recipe_is_told_with_the_nearest_name() -> None:
     with pytest.raises(UsageProblem, match="touch_slip"):
         recipes.named("touch_slipp")
+
+
+def test_a_recipe_finds_its_folder_made(tmp_path: Path) -> None:
+    def cook(kitchen: recipes.Kitchen) -> recipes.Told:
+        (kitchen.out / "first.txt").write_text("before any run", encoding="utf-8")
+        return recipes.Told([recipes.Finding("one", 1.0)], ["first.txt"])
+
+    told = recipes.cooked(recipes.Recipe("own", "My own", (), cook), recipes.Kitchen(tmp_path / "not" / "there"))
+    assert told.files == ["first.txt", "findings.png"]

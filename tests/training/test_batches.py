@@ -60,6 +60,17 @@ def test_rows_of_a_block_follow_one_another(rows: int, batch_size: int, seed: in
         assert changes == len(np.unique(own[plan.rows])) - 1
 
 
+def test_steps_that_are_mixed_share_their_blocks_and_no_others() -> None:
+    rows, own = np.arange(400), np.arange(400) // 10
+    plan = Plan(Samples({}, {}, 400, blocks=own), rows, 20, seed=0, mix=5)
+    for number in range(2):
+        drawn = epoch(plan, number)
+        assert sorted(drawn) == rows.tolist()
+        # Five steps of twenty rows hold ten blocks, and each of the steps most of these.
+        assert [len(np.unique(own[drawn[at : at + 100]])) for at in range(0, 400, 100)] == [10] * 4
+        assert min(len(np.unique(own[drawn[at : at + 20]])) for at in range(0, 400, 20)) >= 6
+
+
 @given(rows=COUNTS, batch_size=COUNTS, seed=SEEDS, number=st.integers(0, 5))
 def test_every_row_comes_once_an_epoch(rows: int, batch_size: int, seed: int, number: int) -> None:
     plan = bare(rows, batch_size, seed)

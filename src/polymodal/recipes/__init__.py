@@ -42,6 +42,7 @@ def named(name: str) -> Recipe:
 
 def cooked(recipe: Recipe, kitchen: Kitchen) -> Told:
     """Cook a recipe; what it found goes to result.json and findings.png in its folder, too."""
+    kitchen.out.mkdir(parents=True, exist_ok=True)
     told = recipe.cook(kitchen)
     lines = [(found.what, found.value, found.interval) for found in told.findings]
     drawn = lines_picture(recipe.title + (" (a taste)" if kitchen.tiny else ""), lines, kitchen.out / "findings.png")

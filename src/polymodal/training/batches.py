@@ -22,11 +22,13 @@ class Plan(Dataset[Batch]):
     """Batch number `step` of training: epochs are shuffled passes over the rows, each shuffled by seed and epoch.
 
     Where the samples say which rows belong together, these follow one another, so that what they share is read and
-    encoded once for all of them; a block that does not fit goes on in the next step.
+    encoded once for all of them; a block that does not fit goes on in the next step. The rows of `mix` steps are then
+    shuffled: a step holds rows of so many times as many blocks, each of which it encodes once, too.
     """
 
-    def __init__(self, samples: Samples, rows: Rows, batch_size: int, seed: int) -> None:
+    def __init__(self, samples: Samples, rows: Rows, batch_size: int, seed: int, mix: int = 1) -> None:
         self.samples, self.rows, self.batch_size, self.seed = samples, np.asarray(rows), batch_size, seed
+        self.mix = mix
         self.per_epoch = max(1, -(-len(rows) // batch_size))
         self._shuffled: tuple[int, Rows] = (-1, self.rows)
 
@@ -42,7 +44,11 @@ class Plan(Dataset[Batch]):
         if self.samples.blocks is None:
             return shuffled
         blocks, own = np.unique(self.samples.blocks[shuffled], return_inverse=True)
-        return shuffled[np.argsort(generator.permutation(len(blocks))[own], kind="stable")]
+        ordered = shuffled[np.argsort(generator.permutation(len(blocks))[own], kind="stable")]
+        if self.mix == 1:
+            return ordered
+        span = self.mix * self.batch_size
+        return np.concatenate([generator.permutation(ordered[at : at + span]) for at in range(0, len(ordered), span)])
 
     def __getitem__(self, step: int) -> Batch:
         return self.samples.batch(self.rows_of(step))

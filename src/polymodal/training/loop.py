@@ -152,7 +152,7 @@ def train(
     learner.to(fabric.device)
     optimiser = torch.optim.AdamW(grouped(learner, settings.weight_decay), lr=settings.lr, fused=True)
     state = TrainingState(learner, optimiser, balancer, settings.averaging, modulation=modulation)
-    plan = Plan(samples, rows["train"], settings.batch_size or 1, settings.seed)
+    plan = Plan(samples, rows["train"], settings.batch_size or 1, settings.seed, settings.mix)
     trainer = Trainer(fabric, state, settings, plan, folder, *watch)
     saved = checkpoints.newest(folder) if folder is not None and folder.is_dir() else None
     if saved is not None:

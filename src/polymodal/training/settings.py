@@ -42,9 +42,10 @@ class Settings:
     told from others. `members` are models that learn from different draws of training and validation rows and whose
     outputs are averaged; None takes several where rows are few and one where they are many. `workers` are loader
     processes. `together` names a column whose equal values are drawn in one step, so that a picture which many rows ask
-    about is encoded once for all of them. `time_limit` is in seconds. `gramian_at` says where task gradients are
-    compared, when the balancer asks for that. `checkpoint_seconds` is the time between checkpoints. Raises UsageProblem
-    for a value out of range.
+    about is encoded once for all of them; rows of `mix` such steps are shuffled with one another, since a step in which
+    everything shares a few values learns little about values (some 8 to 64 of them are well). `time_limit` is in
+    seconds. `gramian_at` says where task gradients are compared, when the balancer asks for that. `checkpoint_seconds`
+    is the time between checkpoints. Raises UsageProblem for a value out of range.
     """
 
     epochs: PositiveInt | None = None
@@ -63,6 +64,7 @@ class Settings:
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     seed: NonNegativeInt = 0
     together: str | None = None
+    mix: PositiveInt = 1
     time_limit: PositiveFloat | None = None
     precision: Literal["32", "bf16"] = "32"
     gramian_at: Literal["parameters", "last_layer", "features"] = "features"
