@@ -58,6 +58,11 @@ def test_words_are_searched_as_sparse_counts_and_blind_search_gets_the_middle():
         assert np.mean(made["linear"].answers.prediction <= 3) > 0.5
         alike = np.bincount(same.ravel())[same.ravel()]
         np.testing.assert_allclose(made["trivial"].answers.prediction, 1 + (30 - alike) / 2)
+        # Offered once each, there are fewer to pass by.
+        once = np.unique(same.ravel(), return_index=True)[1]
+        fewer = search_baselines(Search(train, test, same.ravel(), groups, np.sort(once)), one, other)
+        assert (fewer["linear"].answers.prediction <= made["linear"].answers.prediction).mean() > 0.9
+        np.testing.assert_allclose(fewer["trivial"].answers.prediction, 1 + (len(once) - 1) / 2)
 
 
 def test_each_direction_of_a_run_has_its_floors_and_the_gap_to_them(tmp_path: Path):

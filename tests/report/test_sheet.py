@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from polymodal.report import Card, contact_sheet
-from polymodal.report.sheet import SIDE, sheet_picture
+from polymodal.report.sheet import LINE, MOST, SIDE, sheet_picture
 
 
 def square(colour: str, size: tuple[int, int] = (8, 8)) -> Image.Image:
@@ -31,6 +31,15 @@ def test_every_picture_is_drawn_in_its_place_and_on_white() -> None:
     assert {(255, 0, 0), (0, 0, 255), (255, 255, 255)} <= colours
     counts = {colour: many for many, colour in sheet.getcolors(1 << 20) or []}
     assert counts[(255, 0, 0)] == counts[(0, 0, 255)] == SIDE * SIDE
+
+
+def test_sentences_are_broken_between_words_and_end_somewhere() -> None:
+    sentence = "a large purple triangle at the bottom left and a large blue cross at the top"
+    short = sheet_picture("one", [Card([square("red")], ["a"])], columns=1)
+    whole = sheet_picture("one", [Card([square("red")], [sentence])], columns=1)
+    endless = sheet_picture("one", [Card([square("red")], [sentence * 20])], columns=1)
+    assert short.width == whole.width == endless.width
+    assert short.height + 2 * LINE <= whole.height < endless.height == short.height + (MOST - 1) * LINE
 
 
 def test_long_lines_are_cut_and_an_empty_sheet_is_a_sheet(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from polymodal.tasks.intervals import bootstrap
 from polymodal.tasks.metrics import Answers
-from polymodal.tasks.ranking import ranks, retrieval_metrics
+from polymodal.tasks.ranking import alike, ranks, retrieval_metrics, without_copies
 
 TILES = [1, 3, 7, 1024]
 
@@ -106,6 +106,20 @@ def test_metrics_are_those_of_the_ranks():
             "mrr": (1 / found).mean(),
         }
     )
+
+
+def test_what_many_rows_share_is_offered_once():
+    pictures = np.random.default_rng(0).normal(size=(5, 8))
+    numbers = np.repeat(np.arange(5), 4)
+    rows = np.repeat(pictures, 4, axis=0)
+    rows[3] += 1e-7  # the same picture in another batch
+    kept = without_copies(rows, numbers)
+    assert kept.tolist() == [0, 4, 8, 12, 16]
+    assert alike(numbers, kept) == [[place] for place in range(5) for _ in range(4)]
+    # The same vector under another number is another thing, and other vectors of one number all stay.
+    assert without_copies(rows[:8] * 0 + 1, numbers[:8]).tolist() == [0, 4]
+    assert without_copies(np.random.default_rng(1).normal(size=(20, 8)), numbers).tolist() == list(range(20))
+    assert without_copies(np.zeros((0, 8)), np.zeros(0, dtype=np.int64)).tolist() == []
 
 
 def test_a_small_gallery_is_found_whole():

@@ -105,3 +105,14 @@ def test_it_learns_an_obvious_pairing() -> None:
     task = Retrieval(["a", "b"], space=16)
     aspect = task.aspects(task.decode(head.eval()(seen).detach()), np.arange(ROWS))[0]
     assert task.metrics(aspect.decoded, aspect.truth)["mrr"] == pytest.approx(1.0)
+
+
+def test_names_of_one_picture_do_not_fill_the_gallery_with_it() -> None:
+    pictures = torch.nn.functional.normalize(torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), dim=1)
+    names = pictures.roll(1, 0).repeat_interleave(8, 0)  # each name is nearest to the picture before its own
+    outputs = torch.cat([names, pictures.repeat_interleave(8, 0)], dim=1)
+    task = Retrieval(["name", "picture"], same="image", space=4)
+    aspects = task.aspects(task.decode(outputs), np.repeat(np.arange(6), 8))
+    found = {aspect.name: aspect.decoded.prediction for aspect in aspects}
+    assert found["name_to_picture"].min() >= 2
+    assert found["name_to_picture"].max() <= 6

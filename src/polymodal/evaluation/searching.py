@@ -15,7 +15,7 @@ from polymodal.evaluation.design import Design
 from polymodal.run.fitting import Fitted
 from polymodal.tasks import Retrieval
 from polymodal.tasks.metrics import Answers, ranking_scores
-from polymodal.tasks.ranking import alike, ranks
+from polymodal.tasks.ranking import alike, ranks, without_copies
 from polymodal.training.predicting import answers, outputs
 
 __all__ = ["Search", "Searched", "search_baselines", "searches"]
@@ -33,13 +33,14 @@ class Search:
 
     `train` and `test` are row numbers of the designs, rows that have both sides; `same` (test,) numbers what is sought:
     rows with an equal number are right answers to each other. `groups` (train,) stay together while the penalty is
-    chosen.
+    chosen. `offered` are the places of the test rows that are offered, None = all.
     """
 
     train: np.ndarray
     test: np.ndarray
     same: np.ndarray
     groups: np.ndarray | None = None
+    offered: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def searches(fitted: Fitted, groups: np.ndarray | None = None, *, seed: int = 0)
             train, test = np.flatnonzero((there[one] & there[other])[kept]), np.flatnonzero(labelled)[aspect.rows]
             if not len(train) or not len(test):
                 continue
-            search = Search(train, len(taught) + test, truth[aspect.rows], _taken(groups, taught[train]))
+            same, vectors = truth[aspect.rows], decoded.prediction[aspect.rows, task.between.index(other)]
+            offered = without_copies(vectors, same)
+            search = Search(train, len(taught) + test, same, _taken(groups, taught[train]), offered)
             floors = search_baselines(search, designs[one], designs[other], seed=seed)
             found[f"{name}.{aspect.name}"] = Searched(
                 _answers(aspect.decoded.prediction), floors, _taken(groups, rows[test])
@@ -91,12 +94,12 @@ def search_baselines(search: Search, asked: Design, offered: Design, *, seed: in
     rows by the cosine to that. Its penalty is the one of five with the best mean reciprocal rank on held-out training
     rows. At most 4,000 pairs are fitted.
     """
-    _, places, alike = np.unique(search.same, return_inverse=True, return_counts=True)
-    blind = 1 + (len(search.test) - alike[places]) / 2
     drawn = numpy_generator(seed, "search", "fit").permutation(len(search.train))[:FIT_ROWS]
     pairs, chosen, sides = search.train[drawn], drawn[:CHOICE_ROWS], (asked.linear, offered.linear)
     penalty = _penalty(sides, search.train[chosen], _taken(search.groups, chosen), seed)
-    found = _searched(sides, pairs, search.test, search.same, [penalty])[0]
+    things = np.arange(len(search.test)) if search.offered is None else search.offered
+    found = _searched(sides, pairs, search.test, search.same, [penalty], things)[0]
+    blind = 1 + (len(things) - np.array([len(right) for right in alike(search.same, things)])) / 2
     return {
         "trivial": Baseline(_answers(blind), len(search.train)),
         "linear": Baseline(_answers(found), len(pairs), {"penalty": penalty}),
@@ -121,7 +124,12 @@ def _penalty(sides: tuple[Any, Any], pairs: np.ndarray, groups: np.ndarray | Non
 
 
 def _searched(
-    sides: tuple[Any, Any], train: np.ndarray, test: np.ndarray, same: np.ndarray, penalties: Any
+    sides: tuple[Any, Any],
+    train: np.ndarray,
+    test: np.ndarray,
+    same: np.ndarray,
+    penalties: Any,
+    things: np.ndarray | slice = slice(None),
 ) -> list[np.ndarray]:
     """(test,) ranks for each penalty, by ridge regression in its dual form (Saunders et al. 1998, eq. 6).
 
@@ -130,10 +138,10 @@ def _searched(
     asked, offered = (_Centred(side, train) for side in sides)
     values, axes = np.linalg.eigh(asked.products(train))
     values = np.maximum(values, 0.0)
-    lengths = np.sqrt(np.maximum(offered.squares(test), 1e-12))
-    gallery = (axes.T @ offered.products(test) / lengths).T
+    lengths = np.sqrt(np.maximum(offered.squares(test[things]), 1e-12))
+    gallery = (axes.T @ offered.products(test[things]) / lengths).T
     found: list[list[np.ndarray]] = [[] for _ in penalties]
-    positives = alike(same)
+    positives = alike(same, np.arange(len(same))[things])
     for start in range(0, len(test), TILE):
         part = slice(start, start + TILE)
         reached = asked.products(test[part]).T @ axes

@@ -28,7 +28,7 @@ def _cook(kitchen: Kitchen) -> Told:
     for name, entry in told["tasks"].items():
         way = name.partition(".")[2].replace("_", " ")
         found += [figure(told, name, metric, f"{way}, {metric}") for metric in ("recall_at_1", "recall_at_10", "mrr")]
-        found.append(Finding(f"{way}, recall_at_1 of a guess", 1 / max(1, entry["n"]), None, entry["n"]))
+        found.append(Finding(f"{way}, recall_at_1 of a guess", len(LANGUAGES) / max(1, entry["n"]), None, entry["n"]))
     files = ["search/report.html"]
     for number, words in enumerate(QUERIES):
         answer, table = retrieve(kitchen.out / "search", Query(words, "name", "picture"), 9)

@@ -13,6 +13,8 @@ __all__ = ["Card", "contact_sheet", "sheet_picture"]
 
 SIDE, GAP, LINE = 160, 16, 15
 """Pixels of a picture's longer side on the sheet, of what lies between, and of a line of text."""
+MOST = 6
+"""Lines that a text may take; what is longer is cut."""
 INK, FAINT, PAPER = "#1c1c1c", "#666666", "#ffffff"
 
 
@@ -43,12 +45,21 @@ def contact_sheet(title: str, cards: Sequence[Card], place: Path, columns: int =
 def sheet_picture(title: str, cards: Sequence[Card], columns: int = 3) -> Image.Image:
     """The sheet as one picture."""
     wide = max([len(card.pictures) for card in cards] + [1]) * (SIDE + 4)
-    lines = max([len(card.lines) for card in cards] + [1])
+    font, large = ImageFont.load_default(12), ImageFont.load_default(18)
+    written = [
+        [
+            (part, FAINT if number else INK)
+            for number, line in enumerate(card.lines)
+            for part in _broken(line, font, wide)
+        ]
+        for card in cards
+    ]
+    lines = max([len(each) for each in written] + [1])
     high = (SIDE if any(card.pictures for card in cards) else 0) + lines * LINE + GAP
     rows = -(-len(cards) // columns)
     size = (columns * (wide + GAP) + GAP, rows * (high + GAP) + 2 * GAP + 2 * LINE)
     sheet = Image.new("RGB", size, PAPER)
-    pen, font, large = ImageDraw.Draw(sheet), ImageFont.load_default(12), ImageFont.load_default(18)
+    pen = ImageDraw.Draw(sheet)
     pen.text((GAP, GAP), _fitting(title, large, size[0] - 2 * GAP), INK, large)
     for place, card in enumerate(cards):
         left = GAP + (place % columns) * (wide + GAP)
@@ -57,10 +68,24 @@ def sheet_picture(title: str, cards: Sequence[Card], columns: int = 3) -> Image.
             shown = _scaled(picture)
             sheet.paste(shown, (left + number * (SIDE + 4), top + (SIDE - shown.height) // 2))
         below = top + (SIDE + 4 if card.pictures else 0)
-        for number, line in enumerate(card.lines):
-            colour = FAINT if number else INK
-            pen.text((left, below + number * LINE), _fitting(line, font, wide), colour, font)
+        for number, (line, colour) in enumerate(written[place]):
+            pen.text((left, below + number * LINE), line, colour, font)
     return sheet
+
+
+def _broken(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    """A text in lines of this width, broken between words; the last of MOST lines says "…" where more follows."""
+    made, words = [""], text.split(" ")
+    for place, word in enumerate(words):
+        longer = f"{made[-1]} {word}".strip()
+        if font.getlength(longer) <= width or not made[-1]:
+            made[-1] = longer
+        elif len(made) == MOST:
+            made[-1] = " ".join([made[-1], *words[place:]])
+            break
+        else:
+            made.append(word)
+    return [_fitting(line, font, width) for line in made]
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:

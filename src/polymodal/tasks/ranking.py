@@ -14,11 +14,14 @@ from torch import Tensor
 
 from polymodal.tasks.metrics import ranking_scores
 
-__all__ = ["alike", "ranks", "retrieval_metrics"]
+__all__ = ["alike", "ranks", "retrieval_metrics", "without_copies"]
 
 TIED = 1e-12
 """Scores of vectors of norm 1 that are closer than this are the same. Double precision rounds differently at different
 places of a tile, and copies of one item must tie wherever they stand."""
+
+COPY = 1e-5
+"""How far vectors of about unit length may lie apart, along one direction, and be copies of one."""
 
 Positives = Tensor | ArrayLike | Sequence[Sequence[int]]
 """What belongs to each query: (n,) places in the gallery, n sequences of such places, or (n, m) booleans."""
@@ -35,12 +38,30 @@ def retrieval_metrics(
     return ranking_scores(ranks(queries, gallery, positives, tile))
 
 
-def alike(numbers: np.ndarray) -> list[list[int]]:
-    """For each row the rows with the same number (n,), itself among them: what `ranks` takes as positives."""
+def alike(numbers: np.ndarray, kept: np.ndarray | None = None) -> list[list[int]]:
+    """For each row the rows with the same number (n,), itself among them: what `ranks` takes as positives.
+
+    Where only the `kept` rows are a gallery, their places in that.
+    """
     places: dict[int, list[int]] = {}
-    for place, number in enumerate(numbers.tolist()):
+    for place, number in enumerate(numbers[slice(None) if kept is None else kept].tolist()):
         places.setdefault(number, []).append(place)
     return [places[number] for number in numbers.tolist()]
+
+
+def without_copies(gallery: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Rows of a gallery (n, width), each thing once: of rows with the same number and the same vector, the first.
+
+    A picture that many rows ask for would otherwise fill the first places by itself. Vectors count as the same when
+    they differ by no more than what a net computes differently in another batch.
+    """
+    axis = np.cos(np.arange(1, gallery.shape[1] + 1) ** 2)  # an arbitrary direction, the same for all
+    shade = np.asarray(gallery, dtype=np.float64) @ axis
+    order = np.lexsort((np.arange(len(numbers)), shade, numbers))
+    fresh = np.ones(len(order), dtype=bool)
+    fresh[1:] = (np.diff(numbers[order]) != 0) | (np.diff(shade[order]) > COPY)
+    first = np.minimum.reduceat(order, np.flatnonzero(fresh)) if len(order) else order
+    return np.sort(first)
 
 
 def ranks(

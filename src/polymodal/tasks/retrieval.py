@@ -19,7 +19,7 @@ from polymodal.encoders.alignment import Alignment
 from polymodal.tasks.base import Aspect, Decoded, Task, TaughtHead
 from polymodal.tasks.info_nce import info_nce
 from polymodal.tasks.metrics import ranking_scores
-from polymodal.tasks.ranking import alike, ranks
+from polymodal.tasks.ranking import alike, ranks, without_copies
 from polymodal.tasks.targets import TargetCells, collate_targets
 from polymodal.tasks.temperature import Temperature
 
@@ -74,14 +74,18 @@ class Retrieval(Task):
         return target.cpu().numpy()
 
     def aspects(self, decoded: Decoded, truth: np.ndarray) -> list[Aspect]:
-        """The ranks of right answers in each direction, over the rows that have both modalities."""
+        """The ranks of right answers in each direction, over the rows that have both modalities.
+
+        What several rows with one right answer share, a picture with eight names, is offered once.
+        """
         there = np.abs(decoded.prediction).sum(axis=2) > 0
         found = []
         for one, other in permutations(range(len(self.between)), 2):
             rows = there[:, one] & there[:, other]
             queries, gallery, same = decoded.prediction[rows, one], decoded.prediction[rows, other], truth[rows]
-            given = torch.from_numpy(queries), torch.from_numpy(gallery)
-            came = ranks(*given, alike(same)) if rows.any() else np.zeros(0)
+            kept = without_copies(gallery, same)
+            given = torch.from_numpy(queries), torch.from_numpy(gallery[kept])
+            came = ranks(*given, alike(same, kept)) if rows.any() else np.zeros(0)
             name = f"{self.between[one]}_to_{self.between[other]}"
             found.append(Aspect(name, Decoded(np.asarray(came, dtype=np.float64)), np.zeros(int(rows.sum())), rows))
         return found

@@ -18,6 +18,7 @@ from polymodal.data.sets.drawn_scenes import (
     is_true_of,
     is_unseen,
     paint,
+    understood,
 )
 from tests.data.sets.truth import is_true
 
@@ -123,3 +124,27 @@ def test_the_same_generator_draws_the_same():
     drawn = [[arrange(4, True, generator) for _ in range(5)] for generator in (first, again)]
     assert drawn[0] == drawn[1]
     assert (paint(drawn[0], SIDE, STEP, first) == paint(drawn[1], SIDE, STEP, again)).all()
+
+
+def test_what_is_described_is_understood_and_true():
+    generator = np.random.default_rng(0)
+    for number in range(300):
+        scene = arrange(1 + number % 4, bool(number % 2), generator)
+        caption = describe(scene, generator)
+        read = understood(caption.text)
+        assert read is not None
+        assert read.placed == caption.placed
+        assert (read.related is None) == (caption.related is None)
+        assert is_true_of(read, scene)
+        other = arrange(1 + number % 4, bool(number % 2), generator)
+        assert not is_true_of(read, other) or {thing.words for thing in other} == {thing.words for thing in scene}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a circle", "a small red circle", "a small red circle at the moon", "a small red circle at the top, and",
+     "a small red circle at the top, a small red circle at the left",
+     "a small red circle above a large red cross, and a small red cross above a large blue cross"],
+)  # fmt: skip
+def test_other_sentences_are_not_understood(text):
+    assert understood(text) is None

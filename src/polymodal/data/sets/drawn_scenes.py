@@ -4,6 +4,7 @@ A scene has one to four objects in a grid of 3 × 3 places, no two of the same k
 in one place. Everything is drawn from a seeded generator, so that the truth about a picture is known and exact.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -11,7 +12,7 @@ import numpy as np
 
 __all__ = [
     "COLOURS", "HELD_OUT", "PLACES", "RADII", "RELATIONS", "SHAPES", "SIDE", "STEP", "Caption", "Scene", "Thing",
-    "arrange", "describe", "is_true_of", "is_unseen", "paint",
+    "arrange", "describe", "is_true_of", "is_unseen", "paint", "understood",
 ]  # fmt: skip
 
 COLOURS = {
@@ -29,6 +30,10 @@ RADII = {"small": 4.0, "large": 6.5}
 PLACES = ("top left", "top", "top right", "left", "centre", "right", "bottom left", "bottom", "bottom right")
 HELD_OUT = (("blue", "circle"), ("yellow", "square"), ("red", "triangle"), ("purple", "cross"))
 """Pairs of colour and shape that no training picture shows: of every shape one, and no colour twice."""
+
+_KIND = rf"a ({'|'.join(RADII)}) ({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})"
+_PLACED = re.compile(rf"{_KIND} (?:at|in) the ({'|'.join(PLACES)})")
+_RELATED = re.compile(rf"{_KIND} (left of|right of|above|below) {_KIND}")
 
 T = TypeVar("T")
 
@@ -126,6 +131,23 @@ def describe(scene: Scene, generator: np.random.Generator) -> Caption:
         clauses.insert(0, f"a {related[0].words} {related[1]} a {related[2].words}")
     text = clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])}, and {clauses[-1]}"
     return Caption(text, frozenset(things), related)
+
+
+def understood(text: str) -> Caption | None:
+    """What a sentence in the manner of `describe` tells; None for any other sentence."""
+    placed: list[Thing] = []
+    related = None
+    for clause in text.replace(", and ", ", ").split(", "):
+        told, both = _PLACED.fullmatch(clause), _RELATED.fullmatch(clause)
+        if told is not None:
+            placed.append(Thing(told[1], told[2], told[3], *divmod(PLACES.index(told[4]), 3)))
+        elif both is not None and related is None:
+            one, other = (Thing(both[at], both[at + 1], both[at + 2], row=-1, column=-1) for at in (1, 5))
+            related = (one, both[4], other)
+        else:
+            return None
+    named = [thing.words for thing in (*placed, *(related[::2] if related else ()))]
+    return Caption(text, frozenset(placed), related) if len(named) == len(set(named)) else None
 
 
 def is_true_of(caption: Caption, scene: Scene) -> bool:
