@@ -43,26 +43,47 @@ def test_every_encoder_gives_one_token_or_one_for_each_residue(encoder, tokens):
         assert made.positions[0, :, 0].tolist() == list(range(10))
 
 
-@pytest.mark.parametrize("options", [{"encoder": "transformer"}, {"tokens": "residues"}, {"hide": 0.0}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"encoder": "transformer"},
+        {"encoder": "pieces"},
+        {"encoder": "convolution"},
+        {"tokens": "residues"},
+        {"hide": 0.0},
+    ],
+    ids=str,
+)
 def test_every_choice_keeps_the_contract(options):
     check_modality(Protein("chain", **options))
 
 
-def test_a_motif_is_learned_wherever_it_stands():
+def test_pieces_and_a_convolution_give_a_token_each_and_pieces_have_no_residues():
+    modality, parts = fitted(Protein("chain"), ["MKVLAAGIWD", "ACD", "XXX"])
+    assert modality.chosen()[0] == "both"
+    made = modality.build_encoder(8).eval()(parts)
+    assert made.mask.tolist() == [[True, True], [True, True], [False, True]]
+    assert Protein("chain", tokens="residues").chosen()[0] == "convolution"
+    with pytest.raises(ValueError, match="no residues"):
+        Protein("chain", encoder="both", tokens="residues")
+
+
+@pytest.mark.parametrize("encoder", ["both", "convolution"])
+def test_a_motif_is_learned_wherever_it_stands(encoder):
     cells, has = chains(240, "WCWHCM")
-    modality, parts = fitted(Protein("chain"), cells)
+    modality, parts = fitted(Protein("chain", encoder), cells)
     torch.manual_seed(0)
     net, head, truth = modality.build_encoder(16), torch.nn.Linear(16, 1), torch.from_numpy(has).float()
     optimiser = torch.optim.AdamW([*net.parameters(), *head.parameters()], lr=3e-3)
     for step in range(120):
         rows = torch.arange(step % 5 * 32, step % 5 * 32 + 32)
-        said = head(net({"codes": parts["codes"][rows]}).values[:, 0]).flatten()
+        said = head(net({"codes": parts["codes"][rows]}).values.mean(dim=1)).flatten()
         loss = torch.nn.functional.binary_cross_entropy_with_logits(said, truth[rows])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     with torch.no_grad():
-        said = head(net.eval()({"codes": parts["codes"][160:]}).values[:, 0]).flatten()
+        said = head(net.eval()({"codes": parts["codes"][160:]}).values.mean(dim=1)).flatten()
     assert ((said > 0) == (truth[160:] > 0)).float().mean() > 0.9
 
 

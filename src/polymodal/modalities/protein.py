@@ -12,10 +12,11 @@ from torch import Generator, Tensor, nn
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import DataTable
 from polymodal.data.residues import CODES, FIRST, HIDDEN, RESIDUES, UNKNOWN, ResidueColumn
-from polymodal.encoders.residues import ConvolutionBody, MarkedSeries
+from polymodal.encoders.residues import ConvolutionBody, MarkedSeries, PieceNet
 from polymodal.encoders.sequences import SequenceNet
 from polymodal.encoders.series import PartReader, SeriesConvolution
 from polymodal.encoders.transformer import Transformer
+from polymodal.encoders.vectors import SideBySide
 from polymodal.modalities.base import Budget, Content, Modality, Parts
 
 __all__ = ["Protein"]
@@ -27,9 +28,10 @@ STRIDE = 4
 class Protein(Modality):
     """A column of amino-acid sequences in one-letter signs, unknown residues (X) among them.
 
-    `encoder` is "convolution" (the usual strong choice for thousands of sequences), "transformer", "auto", or a
-    function of the fitted column and the width that gives a module from the part "codes" (n, residues) to Tokens.
-    `tokens` is "pooled" (one for a protein) or "residues" (one for each, where labels are given for each). Of a
+    `encoder` is "pieces" (how often up to three neighbours stand side by side), "convolution", "both" (a token of
+    each), "transformer", "auto", or a function of the fitted column and the width that gives a module from the part
+    "codes" (n, residues) to Tokens. `tokens` is "pooled" or "residues" (one for each, where labels are given for each;
+    not for pieces). Of a
     sequence the first `longest` residues are read. `hide` is the share of residues that a step of training does
     without.
     """
@@ -39,7 +41,8 @@ class Protein(Modality):
     def __init__(
         self,
         column: str,
-        encoder: Literal["convolution", "transformer", "auto"] | Callable[[Any, int], nn.Module] = "auto",
+        encoder: Literal["pieces", "convolution", "both", "transformer", "auto"]
+        | Callable[[Any, int], nn.Module] = "auto",
         tokens: Literal["pooled", "residues"] = "pooled",
         layers: Annotated[int, Field(ge=1, le=64)] = 3,
         longest: Annotated[int, Field(ge=8, le=2**16)] = 2048,
@@ -48,6 +51,8 @@ class Protein(Modality):
     ) -> None:
         self.column, self.encoder, self.tokens, self.layers = column, encoder, tokens, layers
         self.longest, self.hide, self.dropout = longest, hide, dropout
+        if tokens == "residues" and encoder in ("pieces", "both"):
+            raise ValueError(f'a count of pieces has no residues: encoder "{encoder}" goes with tokens "pooled"')
         self.reader = ResidueColumn(column, longest)
 
     def chosen(self) -> tuple[str, str]:
@@ -56,20 +61,25 @@ class Protein(Modality):
             return "custom", "a function builds it"
         if self.encoder != "auto":
             return self.encoder, "the spec asks for it"
-        middle = self.reader.learned.middle
-        return (
-            "convolution",
-            f"a convolution finds motifs wherever they stand, here in {middle:,} residues in the middle",
-        )
+        seen = f"{self.reader.learned.rows:,} rows, {self.reader.learned.middle:,} residues in the middle"
+        if self.tokens == "residues":
+            return "convolution", f"each residue beside its neighbours: {seen}"
+        return "both", f"counts of pieces tell proteins apart at once, a convolution finds longer motifs: {seen}"
 
     def build_encoder(self, width: int) -> nn.Module:
         """A net for sequences like those of the training rows."""
         if callable(self.encoder):
             return self.encoder(self.reader, width)
-        return PartReader("codes", self._net(width))
+        kind, nets = self.chosen()[0], []
+        if kind in ("pieces", "both"):
+            pieces = PieceNet(FIRST, len(RESIDUES), width, dropout=self.dropout)
+            nets.append(PartReader("codes", pieces))
+        if kind != "pieces":
+            nets.append(PartReader("codes", self._net(width, "convolution" if kind == "both" else kind)))
+        return nets[0] if len(nets) == 1 else SideBySide(nets)
 
-    def _net(self, width: int) -> nn.Module:
-        kind, single = self.chosen()[0], self.tokens == "pooled"
+    def _net(self, width: int, kind: str) -> nn.Module:
+        single = self.tokens == "pooled"
         if kind == "transformer":
             heads = next(heads for heads in (4, 2, 1) if width % heads == 0)
             body: nn.Module = Transformer(width, self.layers, heads, dropout=self.dropout)
