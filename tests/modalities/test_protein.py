@@ -59,7 +59,7 @@ def test_every_choice_keeps_the_contract(options):
 
 
 def test_pieces_and_a_convolution_give_a_token_each_and_pieces_have_no_residues():
-    modality, parts = fitted(Protein("chain"), ["MKVLAAGIWD", "ACD", "XXX"])
+    modality, parts = fitted(Protein("chain"), ["MKVLAAGIWD", "ACD", "XBX"])
     assert modality.chosen()[0] == "both"
     made = modality.build_encoder(8).eval()(parts)
     assert made.mask.tolist() == [[True, True], [True, True], [False, True]]
