@@ -31,6 +31,12 @@ def test_every_choice_keeps_the_contract_and_gives_its_tokens(options, tokens):
     assert made.mask[0].sum() == tokens
 
 
+def test_both_are_read_unless_atoms_are_wanted():
+    assert Molecule("smiles").chosen()[0] == "both"
+    assert Molecule("smiles", tokens="atoms").chosen()[0] == "graph"
+    assert "spec" in Molecule("smiles", encoder="graph").chosen()[1]
+
+
 def test_a_fingerprint_has_no_atoms():
     with pytest.raises(ValueError, match="no atoms"):
         Molecule("smiles", encoder="fingerprint", tokens="atoms")

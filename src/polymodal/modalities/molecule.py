@@ -59,7 +59,9 @@ class Molecule(Modality):
             return self.encoder, "the spec asks for it"
         learned = self.reader.learned
         seen = f"{learned.distinct:,} molecules, {learned.middle:,} atoms in the middle one"
-        return "graph", f"messages along bonds; {seen}"
+        if self.tokens == "atoms":
+            return "graph", f"each atom beside those it is bound to: {seen}"
+        return "both", f"counts of pieces tell molecules apart at once, messages along bonds find the rest: {seen}"
 
     def build_encoder(self, width: int) -> nn.Module:
         """A net for molecules."""
