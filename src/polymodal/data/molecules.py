@@ -10,6 +10,7 @@ import torch
 from polymodal.core import DataError, Refusal, UsageProblem, Values
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import parse_labels
+from polymodal.data.once import among, read_once
 from polymodal.data.plain import Plain, plain_numbers
 
 __all__ = ["ATOM_CODES", "BONDS", "BOND_CODES", "ELEMENTS", "HIDDEN", "Fragments", "MoleculeCells", "MoleculeColumn"]
@@ -94,31 +95,13 @@ class MoleculeColumn(Column[MoleculeCells]):
     def read(self, table: DataTable) -> MoleculeCells:
         """The graph of every distinct molecule."""
         labels = parse_labels(table.column(self.name), table.missing)
-        code, refusals = np.full(len(labels), -1, dtype=np.int64), []
-        known: dict[str, tuple[int, str]] = {}
-        places: dict[str, int] = {}
-        molecules: list[Molecule] = []
         reader = _Reader(self.fragments, self.largest)
-        for row, label in enumerate(labels):
-            if label is None:
-                continue
-            if label not in known:
-                canonical, made, fault = reader.read(label)
-                if made is not None and canonical not in places:
-                    places[canonical] = len(molecules)
-                    molecules.append(made)
-                known[label] = (places.get(canonical, -1), fault)
-            code[row], fault = known[label]
-            if fault:
-                refusals.append(Refusal(row, self.name, fault))
+        code, molecules, refusals = read_once(labels, self.name, reader.read)
         return MoleculeCells(code >= 0, code, molecules, refusals=refusals)
 
     def collate(self, cells: MoleculeCells, rows: Rows) -> tuple[Values, list[Refusal]]:
         """The distinct molecules of these rows, filled up to the largest of them."""
-        code = cells.code[rows]
-        distinct, place = np.unique(code[code >= 0], return_inverse=True)
-        index = np.full(len(rows), -1, dtype=np.int64)
-        index[code >= 0] = place
+        distinct, index = among(cells.code, rows)
         held = [cells.molecules[each] for each in distinct]
         atoms = np.zeros((len(held), max((len(each.atoms) for each in held), default=1), len(ATOM_CODES)), np.int64)
         bonds = np.zeros((len(held), max((len(each.bonds) for each in held), default=0), 2 + len(BOND_CODES)), np.int64)
@@ -127,7 +110,7 @@ class MoleculeColumn(Column[MoleculeCells]):
             atoms[number, : len(each.atoms)], bonds[number, : len(each.bonds)] = each.atoms, each.bonds
         counts = np.stack([each.counts for each in held]) if held else np.zeros((0, BITS), np.uint8)
         parts = {"atoms": atoms, "bonds": bonds, "counts": counts}
-        return Values({name: torch.from_numpy(part) for name, part in parts.items()}, torch.from_numpy(index)), []
+        return Values({name: torch.from_numpy(part) for name, part in parts.items()}, index), []
 
     def state(self) -> dict[str, Any]:
         """What was learned."""
@@ -172,13 +155,14 @@ class _Reader:
             return self.chem.MolToSmiles(parsed), made, ""
 
     def _parsed(self, label: str) -> tuple[Any, str]:
+        parsed = self.chem.MolFromSmiles(label)
+        if parsed is not None:
+            return parsed, ""
         loose = self.chem.MolFromSmiles(label, sanitize=False)
-        if loose is None:
-            return None, f'"{label[:40]}" is no SMILES'
-        problems = self.chem.DetectChemistryProblems(loose)
+        problems = [] if loose is None else self.chem.DetectChemistryProblems(loose)
         if problems:
             return None, f'"{label[:40]}" is no possible molecule: {problems[0].Message()}'
-        return self.chem.MolFromSmiles(label), ""
+        return None, f'"{label[:40]}" is no SMILES'
 
 
 def _rdkit() -> tuple[Any, Any, Any]:

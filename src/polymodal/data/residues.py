@@ -10,6 +10,7 @@ import torch
 from polymodal.core import DataError, Refusal, Values
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import parse_labels
+from polymodal.data.once import among, read_once
 from polymodal.data.plain import Plain, plain_numbers
 
 __all__ = ["CODES", "FIRST", "HIDDEN", "PADDING", "RESIDUES", "UNKNOWN", "ResidueCells", "ResidueColumn"]
@@ -87,32 +88,17 @@ class ResidueColumn(Column[ResidueCells]):
     def read(self, table: DataTable) -> ResidueCells:
         """The codes of every distinct sequence; rows that hold another sign are refused."""
         labels = parse_labels(table.column(self.name), table.missing)
-        code, refusals = np.full(len(labels), -1, dtype=np.int64), []
-        known: dict[str, tuple[int, str]] = {}
-        sequences: list[np.ndarray] = []
-        for row, label in enumerate(labels):
-            if label is None:
-                continue
-            if label not in known:
-                codes, fault = self._read(label)
-                known[label] = (-1 if fault else len(sequences), fault)
-                sequences += [] if fault else [codes]
-            code[row], fault = known[label]
-            if fault:
-                refusals.append(Refusal(row, self.name, fault))
+        code, sequences, refusals = read_once(labels, self.name, self._read)
         return ResidueCells(code >= 0, code, sequences, refusals=refusals)
 
     def collate(self, cells: ResidueCells, rows: Rows) -> tuple[Values, list[Refusal]]:
         """The distinct sequences of these rows, filled up to the longest of them."""
-        code = cells.code[rows]
-        distinct, place = np.unique(code[code >= 0], return_inverse=True)
-        index = np.full(len(rows), -1, dtype=np.int64)
-        index[code >= 0] = place
+        distinct, index = among(cells.code, rows)
         held = [cells.sequences[each] for each in distinct]
         codes = np.full((len(held), max(map(len, held), default=1)), PADDING, dtype=np.int64)
         for number, sequence in enumerate(held):
             codes[number, : len(sequence)] = sequence
-        return Values({"codes": torch.from_numpy(codes)}, torch.from_numpy(index)), []
+        return Values({"codes": torch.from_numpy(codes)}, index), []
 
     def state(self) -> dict[str, Any]:
         """What was learned."""
@@ -130,17 +116,17 @@ class ResidueColumn(Column[ResidueCells]):
         table[code >= 0] = told[code[code >= 0]]
         return [plain_numbers(table)]
 
-    def _read(self, label: str) -> tuple[np.ndarray, str]:
-        """The codes of a sequence, and in words why there are none."""
+    def _read(self, label: str) -> tuple[str, np.ndarray | None, str]:
+        """The label, the codes of its sequence, and in words why there are none."""
         body = label[:_READ].partition("\n")[2] if label.startswith(">") else label[:_READ]
         signs = "".join(body.split()).removesuffix("*")
         codes = _CODE[np.frombuffer(signs.encode("latin-1", "replace"), dtype=np.uint8)]
         bad = np.flatnonzero(codes == _BAD)
         if len(bad):
-            return codes, f'the sign "{signs[bad[0]]}" at place {bad[0] + 1} is no amino acid'
+            return label, None, f'the sign "{signs[bad[0]]}" at place {bad[0] + 1} is no amino acid'
         if len(codes) == 0:
-            return codes, "a sequence without residues"
-        return codes[: self.longest], ""
+            return label, None, "a sequence without residues"
+        return label, codes[: self.longest], ""
 
 
 def _composition(codes: np.ndarray) -> np.ndarray:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 
 from polymodal.core import DataError, Refusal, Values
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import absent, texts
 from polymodal.data.forms import BORDER, Form, part_of
+from polymodal.data.once import among
 from polymodal.data.plain import Plain, plain_text
 
 __all__ = ["TextCells", "TextColumn"]
@@ -70,11 +70,8 @@ class TextColumn(Column[TextCells]):
 
     def collate(self, cells: TextCells, rows: Rows) -> tuple[Values, list[Refusal]]:
         """The parts that the form makes of the distinct texts of these rows."""
-        code = cells.code[rows]
-        distinct, place = np.unique(code[code >= 0], return_inverse=True)
-        index = np.full(len(rows), -1, dtype=np.int64)
-        index[code >= 0] = place
-        return Values(self.form.parts(cells.ready, distinct), torch.from_numpy(index)), []
+        distinct, index = among(cells.code, rows)
+        return Values(self.form.parts(cells.ready, distinct), index), []
 
     def state(self) -> dict[str, Any]:
         """The form's vocabulary."""
