@@ -78,14 +78,18 @@ def test_a_group_is_learned_wherever_it_stands(encoder):
 
 
 def test_what_is_hidden_is_marked_and_what_is_not_stays():
-    modality, parts = fitted(Molecule("smiles", hide=0.5), ["C" * 200, "CO"])
+    modality, parts = fitted(Molecule("smiles", hide=0.5), ["C" * 200, "CC(=O)Oc1ccccc1C(=O)NCCS", "CO"])
     generator = torch.Generator().manual_seed(0)
     changed = modality.perturb(parts, generator)
     hidden = changed["atoms"][..., 0] == HIDDEN
     assert 0.4 < hidden[0].float().mean() < 0.6
     assert (changed["atoms"][hidden][:, 1:] == 0).all()
     assert (changed["atoms"][~hidden] == parts["atoms"][~hidden]).all()
+    pieces, left = parts["counts"] > 0, changed["counts"] > 0
+    assert 0 < (pieces & ~left).sum() < pieces.sum()
+    assert (changed["counts"][left] == parts["counts"][left]).all()
+    assert (modality.corrupt(parts, 1.0, generator)[0]["counts"] == 0).all()
     told = modality.content(changed).codes
     assert (told[hidden] == -1).all()
-    assert (told[1, 2:] == -1).all()
-    assert modality.content(parts).codes[1, :2].tolist() == [7, 9]
+    assert (told[2, 2:] == -1).all()
+    assert modality.content(parts).codes[2, :2].tolist() == [7, 9]

@@ -29,7 +29,7 @@ class Molecule(Modality):
     each), "auto", or a function of the fitted column and the width that gives a module from the parts (see
     `MoleculeColumn`) to Tokens. `tokens` is "pooled" or, of a graph, "atoms" (one for each). Of a salt or a mixture
     `fragments` keeps "all" or the "largest". A molecule of more than `largest` atoms is refused. `hide` is the share of
-    atoms that a step of training does without. Needs the extra: pip install "polymodal[molecules]".
+    atoms, and of pieces, that a step of training does without. Needs the extra: pip install "polymodal[molecules]".
     """
 
     reader: MoleculeColumn
@@ -77,17 +77,26 @@ class Molecule(Modality):
         return nets[0] if len(nets) == 1 else SideBySide(nets)
 
     def perturb(self, parts: Parts, generator: Generator) -> Parts:
-        """Hide the elements of a share of the atoms."""
+        """Hide a share of the atoms, and of the pieces that are counted."""
         return self.corrupt(parts, self.hide, generator)[0] if self.hide else parts
 
     def corrupt(self, parts: Parts, rate: float, generator: Generator) -> tuple[Parts, Tensor]:
-        """Hide all that is told of some atoms; (n, atoms) True where that was done."""
+        """Hide all that is told of some atoms, and as large a share of the counts; (n, atoms) True where that was done.
+
+        Which pieces an atom belongs to is not kept, so that some of what is left tells of atoms that are hidden.
+        """
         atoms = parts["atoms"]
         drawn = torch.rand(atoms.shape[:2], generator=generator).to(atoms.device) < rate
         hidden = drawn & (atoms[..., 0] != 0)
         unknown = torch.zeros(atoms.shape[-1], dtype=atoms.dtype, device=atoms.device)
         unknown[0] = HIDDEN
-        return {**parts, "atoms": torch.where(hidden.unsqueeze(-1), unknown, atoms)}, hidden
+        counts = parts["counts"]
+        gone = torch.rand(counts.shape, generator=generator).to(counts.device) < rate
+        return {
+            **parts,
+            "atoms": torch.where(hidden.unsqueeze(-1), unknown, atoms),
+            "counts": counts.masked_fill(gone, 0),
+        }, hidden
 
     def content(self, parts: Parts) -> Content:
         """Which element each atom is."""
