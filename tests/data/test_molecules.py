@@ -116,13 +116,15 @@ def test_a_column_without_any_molecule_is_named():
 
 def test_what_a_plain_model_gets():
     column, cells = read(["CCO", None, "C"])
-    (block,) = column.plain(cells, np.array([0, 1, 2]))
-    table = np.asarray(block.values)
-    assert table.shape == (3, 1 + BITS)
+    pieces, size = column.plain(cells, np.array([0, 1, 2]))
+    assert (pieces.kind, size.kind) == ("pieces", "numbers")
+    table = np.asarray(pieces.values)
+    assert table.shape == (3, BITS)
     assert np.isnan(table[1]).all()
-    np.testing.assert_allclose(table[[0, 2], 0], np.log([4, 2]), rtol=1e-6)
+    np.testing.assert_allclose(table[2], np.log1p(cells.molecules[1].counts.astype(float)), rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(size.values)[:, 0], [np.log(3), np.nan, 0])
     empty = column.plain(cells, np.array([1]))
-    assert np.isnan(np.asarray(empty[0].values)).all()
+    assert all(np.isnan(np.asarray(block.values)).all() for block in empty)
 
 
 def test_without_the_reader_it_is_said_what_to_install():

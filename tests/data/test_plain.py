@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from polymodal.data.plain import plain_categories, plain_numbers, plain_pixels, plain_text
+from polymodal.data.plain import plain_categories, plain_numbers, plain_pieces, plain_pixels, plain_text
 
 TEXTS = ["Love it!", "", None, "love, love the colour"]
 
@@ -44,3 +44,8 @@ def test_pixels_keep_their_mean() -> None:
 
 def test_a_small_or_uneven_picture_is_no_problem() -> None:
     assert plain_pixels(np.ones((2, 1, 5, 33)), size=16).values.shape == (2, 5 * 16)
+
+
+def test_pieces_are_logarithms_and_absent_rows_stay_absent() -> None:
+    made = np.asarray(plain_pieces(np.array([[0, 1], [np.nan, np.nan]])).values)
+    np.testing.assert_allclose(made, [[0, np.log(2)], [np.nan, np.nan]], rtol=1e-6)

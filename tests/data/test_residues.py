@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from polymodal.core import DataError
-from polymodal.data.residues import FIRST, PADDING, RESIDUES, UNKNOWN, ResidueColumn
+from polymodal.data.residues import FIRST, HIDDEN, PADDING, PIECES, RESIDUES, UNKNOWN, ResidueColumn, piece_counts
 from polymodal.data.tables import from_frame
 
 CODE = {sign: FIRST + place for place, sign in enumerate(RESIDUES)}
@@ -89,3 +90,15 @@ def test_what_a_plain_model_gets():
     np.testing.assert_allclose(table[0, :3], [np.log(3), 2 / 3, 1 / 3])
     np.testing.assert_allclose(table[0, 21:23], [0.5, 0.5])
     assert (table[2, 1:] == 0).all()
+
+
+def test_pieces_are_counted_and_none_reaches_over_what_is_unknown():
+    a, c, d = FIRST, FIRST + 1, FIRST + 2
+    counts = piece_counts(torch.tensor([[a, c, a, c, UNKNOWN, d, a, PADDING], [UNKNOWN, HIDDEN, 0, 0, 0, 0, 0, 0]]))
+    assert counts.shape == (2, PIECES)
+    single, pairs, threes = counts[0].split([20, 400, 8000])
+    assert single[:3].tolist() == [3, 2, 1]
+    assert {place: int(many) for place, many in enumerate(pairs) if many} == {1: 2, 20: 1, 40: 1}
+    assert {place: int(many) for place, many in enumerate(threes) if many} == {20: 1, 401: 1}
+    assert counts[1].sum() == 0
+    assert piece_counts(torch.tensor([[a]])).sum() == 1

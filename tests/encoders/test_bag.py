@@ -1,8 +1,10 @@
 """The bag: sums of vectors, which hold the linear model; padding and neighbours are not seen."""
 
+import numpy as np
 import torch
 
-from polymodal.encoders.bag import GAIN, Bag
+from polymodal.data.directions import Pieces
+from polymodal.encoders.bag import GAIN, Bag, CountBag
 
 GRAMS = torch.tensor([[0, 2, -1], [1, -1, -1], [-1, -1, -1]])
 WEIGHTS = torch.tensor([[0.5, 2.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
@@ -32,3 +34,21 @@ def test_an_empty_bag_is_present_and_finite() -> None:
     tokens = bag()(GRAMS[2:], WEIGHTS[2:])
     assert tokens.mask.all()
     assert tokens.values.isfinite().all()
+
+
+def test_counted_pieces_are_read_as_logarithms() -> None:
+    torch.manual_seed(0)
+    net = CountBag(torch.randn(5, 2), torch.randn(2), length=2.0, width=8, pace=0.5).eval()
+    counts = torch.tensor([[0, 1, 2, 0, 7], [0, 0, 0, 0, 0]], dtype=torch.uint8)
+    logs = torch.log(1.0 + counts)
+    wanted = 0.5 * (logs / 2.0) @ net.table + net.view(logs @ net.basis - net.centre)
+    torch.testing.assert_close(net(counts).values[:, 0], wanted)
+    assert net(counts).mask.all()
+
+
+def test_of_few_rows_the_table_learns_slowly() -> None:
+    pieces = Pieces.learn(np.random.default_rng(0).poisson(1.0, (40, 12)))
+    assert CountBag.of(pieces, 100, 8).pace == 0.1
+    assert CountBag.of(pieces, 10**6, 8).pace == 1.0
+    told = CountBag.of(pieces, 100, 8)
+    assert np.array_equal(told.basis.numpy(), pieces.basis)

@@ -3,6 +3,8 @@
 import torch
 
 from polymodal.core import Tokens
+from polymodal.data.residues import FIRST, HIDDEN, PIECES, UNKNOWN
+from polymodal.encoders.bag import CountBag
 from polymodal.encoders.residues import ConvolutionBody, MarkedSeries, PieceNet
 from polymodal.encoders.series import SeriesConvolution
 
@@ -27,15 +29,11 @@ def test_each_residue_sees_so_far_and_no_further():
     assert moved.tolist() == list(range(20 - 8, 20 + 8 + 1))
 
 
-def test_pieces_are_counted_and_none_reaches_over_what_is_unknown():
-    net = PieceNet(first=3, kinds=4, width=8)
-    counts = net.counts(torch.tensor([[3, 4, 3, 4, 1, 5, 6, 0, 0], [1, 2, 0, 0, 0, 0, 0, 0, 0]]))
-    assert counts.shape == (2, 4 + 16 + 64)
-    single, pairs, threes = counts[0].split([4, 16, 64])
-    assert single.tolist() == [2, 2, 1, 1]
-    assert {place: int(many) for place, many in enumerate(pairs) if many} == {1: 2, 4: 1, 11: 1}
-    assert {place: int(many) for place, many in enumerate(threes) if many} == {4: 1, 17: 1}
-    assert counts[1].sum() == 0
-    assert net(torch.tensor([[3, 4], [1, 2]])).mask.tolist() == [[True], [False]]
-    short = net.counts(torch.tensor([[3]]))
-    assert short.sum() == 1
+def test_a_sequence_without_known_residues_has_no_pieces():
+    torch.manual_seed(0)
+    bag = CountBag(torch.randn(PIECES, 4), torch.randn(4), 2.0, width=8)
+    net = PieceNet(bag).eval()
+    tokens = net(torch.tensor([[FIRST, FIRST + 1, 0], [UNKNOWN, HIDDEN, 0]]))
+    assert tokens.mask.tolist() == [[True], [False]]
+    assert (tokens.values[1] == 0).all()
+    torch.testing.assert_close(net(torch.tensor([[FIRST, FIRST + 1]])).values, tokens.values[:1])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from polymodal.data.plain import Plain, plain_categories, plain_numbers, plain_pixels, plain_text
+from polymodal.data.plain import Plain, plain_categories, plain_numbers, plain_pieces, plain_pixels, plain_text
 from polymodal.evaluation.design import Design
 
 TRAIN = np.arange(60)
@@ -18,7 +18,10 @@ def blocks(seed: int = 0, rows: int = 80) -> list[Plain]:
     words = np.array(["red", "green", "blue", "", "soft fabric"])
     texts = [" ".join(generator.choice(words, 3)) for _ in range(rows)]
     pictures = plain_pixels(generator.random((rows, 1, 8, 8)), generator.random(rows) > 0.3, size=4)
-    return [plain_numbers(numbers), plain_categories(generator.integers(-1, 4, rows)), *plain_text(texts), pictures]
+    pieces = generator.poisson(1.0, (rows, 5)).astype(float)
+    pieces[generator.random(rows) < 0.2] = np.nan
+    codes = plain_categories(generator.integers(-1, 4, rows))
+    return [plain_numbers(numbers), plain_pieces(pieces), codes, *plain_text(texts), pictures]
 
 
 def dense(features: sparse.csr_matrix | np.ndarray) -> np.ndarray:
@@ -72,3 +75,12 @@ def test_no_features_at_all_leave_a_column_of_nothing() -> None:
         design = Design([block], TRAIN)
         assert not dense(design.linear).any()
         assert design.table[0].shape == (80, 0)
+
+
+def test_pieces_keep_how_common_they_are() -> None:
+    counts = np.zeros((80, 2))
+    counts[:, 0], counts[7, 1], counts[3] = 1, 1, np.nan
+    made = dense(Design([plain_pieces(counts)], TRAIN).linear)
+    assert made[0, 0] == pytest.approx(1.0, abs=0.02)
+    assert made[7, 1] == made[0, 0]
+    assert (made[3] == 0).all()

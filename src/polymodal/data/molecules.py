@@ -10,10 +10,21 @@ import torch
 from polymodal.core import DataError, Refusal, UsageProblem, Values
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import parse_labels
+from polymodal.data.directions import Pieces
 from polymodal.data.once import among, read_once
-from polymodal.data.plain import Plain, plain_numbers
+from polymodal.data.plain import Plain, plain_numbers, plain_pieces
 
-__all__ = ["ATOM_CODES", "BONDS", "BOND_CODES", "ELEMENTS", "HIDDEN", "Fragments", "MoleculeCells", "MoleculeColumn"]
+__all__ = [
+    "ATOM_CODES",
+    "BONDS",
+    "BOND_CODES",
+    "ELEMENTS",
+    "HIDDEN",
+    "Fragments",
+    "MoleculeCells",
+    "MoleculeColumn",
+    "without_stereo",
+]
 
 Fragments = Literal["all", "largest"]
 
@@ -47,11 +58,12 @@ class Molecule:
 
 @dataclass(frozen=True)
 class MoleculeScale:
-    """What was learned: rows with a molecule, distinct ones among them, and atoms of the middle one."""
+    """What was learned: rows with a molecule, distinct ones, atoms of the middle one, main directions of the counts."""
 
     rows: int = 0
     distinct: int = 0
     middle: int = 1
+    rank: int = 1
 
 
 @dataclass(frozen=True)
@@ -73,10 +85,13 @@ class MoleculeColumn(Column[MoleculeCells]):
 
     def __init__(self, column: str, fragments: Fragments = "all", largest: int = 512) -> None:
         self.names, self.name, self.fragments, self.largest = [column], column, fragments, largest
-        self.learned = MoleculeScale()
+        self.learned, self.pieces = MoleculeScale(), Pieces.unknown(BITS, 1)
 
     def fit(self, table: DataTable, rows: Rows) -> None:
-        """Learn how large molecules are. Raises DataError where training rows have some and none can be read."""
+        """Learn how large molecules are, and in which pieces they differ.
+
+        Raises DataError where training rows have some and none can be read.
+        """
         cells = self.read(table.take(rows))
         code = cells.code[cells.present]
         if len(code) == 0 and cells.refusals:
@@ -89,8 +104,9 @@ class MoleculeColumn(Column[MoleculeCells]):
                 remedy="name a column of SMILES, or leave this modality out",
             )
         if len(code):
-            sizes = np.array([len(molecule.atoms) for molecule in cells.molecules])[code]
-            self.learned = MoleculeScale(len(code), len(cells.molecules), int(np.median(sizes)))
+            sizes = np.array([len(molecule.atoms) for molecule in cells.molecules])
+            self.pieces = Pieces.learn(np.stack([each.counts for each in cells.molecules]))
+            self.learned = MoleculeScale(len(code), len(sizes), int(np.median(sizes[code])), len(self.pieces.centre))
 
     def read(self, table: DataTable) -> MoleculeCells:
         """The graph of every distinct molecule."""
@@ -113,20 +129,30 @@ class MoleculeColumn(Column[MoleculeCells]):
         return Values({name: torch.from_numpy(part) for name, part in parts.items()}, index), []
 
     def state(self) -> dict[str, Any]:
-        """What was learned."""
+        """What was learned. The main directions are not among it: they are saved with the encoder's weights."""
         return asdict(self.learned)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become the column that gave this state."""
         self.learned = MoleculeScale(**state)
+        self.pieces = Pieces.unknown(BITS, self.learned.rank)
 
     def plain(self, cells: MoleculeCells, rows: Rows) -> list[Plain]:
-        """The counts of the fingerprint, as logarithms, and that of the number of atoms."""
-        code, table = cells.code[rows], np.full((len(rows), 1 + BITS), np.nan, dtype=np.float32)
-        told = np.array([np.concatenate([[len(each.atoms)], each.counts]) for each in cells.molecules])
-        if len(told):
-            table[code >= 0] = np.log1p(told[code[code >= 0]])
-        return [plain_numbers(table)]
+        """The counts of the fingerprint, and the logarithm of the number of atoms."""
+        code = cells.code[rows]
+        counts, size = np.full((len(rows), BITS), np.nan, dtype=np.float32), np.full(len(rows), np.nan)
+        for row in np.flatnonzero(code >= 0):
+            molecule = cells.molecules[code[row]]
+            counts[row], size[row] = molecule.counts, np.log(len(molecule.atoms))
+        return [plain_pieces(counts), plain_numbers(size)]
+
+
+def without_stereo(smiles: str) -> str:
+    """The canonical SMILES of a molecule without what tells stereoisomers apart; as it is where it cannot be read."""
+    chem, _, quiet = _rdkit()
+    with quiet():
+        parsed = chem.MolFromSmiles(smiles)
+        return smiles if parsed is None else str(chem.MolToSmiles(parsed, isomericSmiles=False))
 
 
 class _Reader:

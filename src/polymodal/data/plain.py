@@ -11,7 +11,7 @@ from scipy import sparse
 __all__ = ["Plain", "plain_categories", "plain_numbers", "plain_pixels", "plain_text"]
 
 LETTERS = 2000
-Kind = Literal["numbers", "categories", "counts", "pixels"]
+Kind = Literal["numbers", "pieces", "categories", "counts", "pixels"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Plain:
     """Some features of some rows, before any scaling, weighting or encoding.
 
     `kind` tells a plain model what it may do with `values` (rows, features): "numbers" are real numbers, NaN where
+    absent; "pieces" are logarithms of how often each of many pieces is found, all of one scale, NaN throughout where
     absent; "categories" are codes 0, 1, 2 …, -1 where absent; "counts" are sparse counts of words, empty rows where
     absent; "pixels" are a small picture laid out as a row, NaN throughout where absent.
     """
@@ -35,6 +36,11 @@ def plain_numbers(values: np.ndarray) -> Plain:
     table = np.asarray(values, dtype=np.float64)
     table = table.reshape(len(table), math.prod(table.shape[1:]))
     return Plain("numbers", np.where(np.isfinite(table), table, np.nan))
+
+
+def plain_pieces(counts: np.ndarray) -> Plain:
+    """How often each piece is found, (rows, pieces), as log(1 + counts); NaN throughout where a row is absent."""
+    return Plain("pieces", np.log1p(np.asarray(counts, dtype=np.float32)))
 
 
 def plain_categories(values: np.ndarray) -> Plain:

@@ -10,10 +10,22 @@ import torch
 from polymodal.core import DataError, Refusal, Values
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import parse_labels
+from polymodal.data.directions import Pieces
 from polymodal.data.once import among, read_once
 from polymodal.data.plain import Plain, plain_numbers
 
-__all__ = ["CODES", "FIRST", "HIDDEN", "PADDING", "RESIDUES", "UNKNOWN", "ResidueCells", "ResidueColumn"]
+__all__ = [
+    "CODES",
+    "FIRST",
+    "HIDDEN",
+    "PADDING",
+    "PIECES",
+    "RESIDUES",
+    "UNKNOWN",
+    "ResidueCells",
+    "ResidueColumn",
+    "piece_counts",
+]
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 """The twenty amino acids that are coded for, by their one-letter signs (IUPAC-IUB 1984)."""
@@ -23,6 +35,11 @@ UNSURE = "BJOUXZ"
 PADDING, UNKNOWN, HIDDEN, FIRST = 0, 1, 2, 3
 CODES = FIRST + len(RESIDUES)
 """How many codes there are: behind the end, unknown, hidden from the net, and the twenty."""
+
+LONGEST_PIECE = 3
+PIECES = sum(len(RESIDUES) ** length for length in range(1, LONGEST_PIECE + 1))
+"""How many pieces of one, two or three neighbouring amino acids there are."""
+LEARNED = 2000  # sequences whose pieces are counted: what is learned of them is not learned from more
 
 _BAD = 255
 _READ = 1 << 20  # signs of a cell that are looked at
@@ -43,11 +60,13 @@ _CODE = _table()
 
 @dataclass(frozen=True)
 class ResidueScale:
-    """What was learned: rows with a sequence, and the middle and the greatest number of residues of theirs."""
+    """What was learned: rows with a sequence, distinct ones, middle and greatest length, directions of the counts."""
 
     rows: int = 0
+    distinct: int = 0
     middle: int = 1
     longest: int = 1
+    rank: int = 1
 
 
 @dataclass(frozen=True)
@@ -67,10 +86,13 @@ class ResidueColumn(Column[ResidueCells]):
 
     def __init__(self, column: str, longest: int = 2048) -> None:
         self.names, self.name, self.longest = [column], column, longest
-        self.learned = ResidueScale()
+        self.learned, self.pieces = ResidueScale(), Pieces.unknown(PIECES, 1)
 
     def fit(self, table: DataTable, rows: Rows) -> None:
-        """Learn how long sequences are. Raises DataError where training rows have some and none can be read."""
+        """Learn how long sequences are, and in which pieces they differ.
+
+        Raises DataError where training rows have some and none can be read.
+        """
         cells = self.read(table.take(rows))
         lengths = np.array([len(cells.sequences[code]) for code in cells.code[cells.present]])
         if len(lengths) == 0 and cells.refusals:
@@ -83,7 +105,9 @@ class ResidueColumn(Column[ResidueCells]):
                 remedy="name a column of protein sequences, or leave this modality out",
             )
         if len(lengths):
-            self.learned = ResidueScale(len(lengths), int(np.median(lengths)), int(lengths.max()))
+            self.pieces = Pieces.learn(np.stack([_counts(each) for each in cells.sequences[:LEARNED]]))
+            found, rank = len(cells.sequences), len(self.pieces.centre)
+            self.learned = ResidueScale(len(lengths), found, int(np.median(lengths)), int(lengths.max()), rank)
 
     def read(self, table: DataTable) -> ResidueCells:
         """The codes of every distinct sequence; rows that hold another sign are refused."""
@@ -101,12 +125,13 @@ class ResidueColumn(Column[ResidueCells]):
         return Values({"codes": torch.from_numpy(codes)}, index), []
 
     def state(self) -> dict[str, Any]:
-        """What was learned."""
+        """What was learned. The main directions are not among it: they are saved with the encoder's weights."""
         return asdict(self.learned)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become the column that gave this state."""
         self.learned = ResidueScale(**state)
+        self.pieces = Pieces.unknown(PIECES, self.learned.rank)
 
     def plain(self, cells: ResidueCells, rows: Rows) -> list[Plain]:
         """The logarithm of the length, and shares of each amino acid and of each pair of neighbours."""
@@ -127,6 +152,24 @@ class ResidueColumn(Column[ResidueCells]):
         if len(codes) == 0:
             return label, None, "a sequence without residues"
         return label, codes[: self.longest], ""
+
+
+def piece_counts(codes: torch.Tensor) -> torch.Tensor:
+    """(n, PIECES) how often each piece stands in codes (n, residues); none holds a residue that is not known."""
+    kinds, single, known = len(RESIDUES), (codes - FIRST).clamp(min=0), codes >= FIRST
+    piece, whole, made = single, known, []
+    for length in range(1, LONGEST_PIECE + 1):
+        if length > 1:
+            piece = piece[:, :-1] * kinds + single[:, length - 1 :]
+            whole = whole[:, :-1] & known[:, length - 1 :]
+        found = torch.zeros(len(codes), kinds**length, device=codes.device)
+        made.append(found.scatter_add_(1, piece, whole.to(found.dtype)))
+    return torch.cat(made, dim=1)
+
+
+def _counts(codes: np.ndarray) -> np.ndarray:
+    """(PIECES,) of one sequence."""
+    return piece_counts(torch.from_numpy(codes.astype(np.int64))[None])[0].numpy()
 
 
 def _composition(codes: np.ndarray) -> np.ndarray:

@@ -1,12 +1,14 @@
-"""A bag of weighted features, such as the n-grams of a text, to one token."""
+"""A bag of features, such as the n-grams of a text or the pieces of a molecule, to one token."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from polymodal.core import Tokens
+from polymodal.data.directions import Pieces
+from polymodal.encoders.dropout import Dropout
 
-__all__ = ["GAIN", "Bag"]
+__all__ = ["GAIN", "Bag", "CountBag"]
 
 GAIN = 3.0
 """Size of the token. Adam moves weights of a head by equal steps, so a larger token is decided on sooner: with 1,000
@@ -44,4 +46,42 @@ class Bag(nn.Module):
         summed = F.embedding_bag(found, self.table, starts, mode="sum", per_sample_weights=amount)
         seen = F.embedding_bag(found, self.basis, starts, mode="sum", per_sample_weights=amount)
         values = GAIN * (self.pace * summed + self.view(seen - self.centre))
+        return Tokens(values.unsqueeze(1), torch.ones(len(values), 1, dtype=torch.bool, device=values.device))
+
+
+class CountBag(nn.Module):
+    """A `Bag` of log(1 + counts), each piece with a place of its own, and rows not brought to one length.
+
+    `basis` (pieces, rank) and `centre` (rank,) are the main directions of the training rows, `length` is what a row's
+    length is about. `hide` is the share of the pieces that each step of training does without. The token is not made
+    larger, as that of a bag of words is: on ten draws of 1,000 molecules of Tox21, AUROC .719 against .715.
+    """
+
+    basis: Tensor
+    centre: Tensor
+    length: Tensor
+
+    def __init__(
+        self, basis: Tensor, centre: Tensor, length: float, width: int, pace: float = 1.0, hide: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.register_buffer("basis", basis.clone())
+        self.register_buffer("centre", centre.clone())
+        self.register_buffer("length", torch.tensor(length))
+        self.pace, self.hide = pace, Dropout(hide)
+        pieces, rank = basis.shape
+        self.table = nn.Parameter(torch.randn(pieces, width) * 0.01)
+        self.view = nn.Linear(rank, width)
+
+    @classmethod
+    def of(cls, pieces: Pieces, rows: int, width: int) -> "CountBag":
+        """The net for what was learned from so many training rows; of few, the table of vectors learns slowly."""
+        basis, centre = torch.from_numpy(pieces.basis), torch.from_numpy(pieces.centre)
+        return cls(basis, centre, pieces.length, width, pace=min(1.0, (rows / 10_000) ** 0.5))
+
+    def forward(self, counts: Tensor) -> Tokens:
+        """counts (n, pieces) of whole numbers → Tokens (n, 1, width)."""
+        logs = self.hide(torch.log1p(counts.to(self.table.dtype)))
+        summed = F.linear(logs / self.length, self.table.T)
+        values = self.pace * summed + self.view(logs @ self.basis - self.centre)
         return Tokens(values.unsqueeze(1), torch.ones(len(values), 1, dtype=torch.bool, device=values.device))

@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 from polymodal.core import Tokens
 from polymodal.core.masking import keep
+from polymodal.data.residues import FIRST, piece_counts
+from polymodal.encoders.bag import CountBag
 from polymodal.encoders.sequences import PADDING
 from polymodal.encoders.series import SeriesBlock
-from polymodal.encoders.vectors import CountNet
 
 __all__ = ["ConvolutionBody", "MarkedSeries", "PieceNet"]
 
@@ -48,34 +49,17 @@ class ConvolutionBody(nn.Module):
 
 
 class PieceNet(nn.Module):
-    """One token out of how often each piece of one, two … `longest` neighbouring codes stands in a sequence.
+    """One token out of how often each piece of one, two or three neighbouring residues stands in a sequence.
 
     Where things are few, this tells them apart at once, where a convolution first has to find out what to look for.
-    Codes below `first` are none of the `kinds`, and no piece holds them.
     """
 
-    def __init__(
-        self, first: int, kinds: int, width: int, longest: int = 3, hide: float = 0.1, dropout: float = 0.1
-    ) -> None:
+    def __init__(self, bag: CountBag) -> None:
         super().__init__()
-        self.first, self.kinds, self.longest = first, kinds, longest
-        pieces = sum(kinds**length for length in range(1, longest + 1))
-        self.net = CountNet(pieces, width, hide=hide, dropout=dropout)
+        self.bag = bag
 
     def forward(self, codes: Tensor) -> Tokens:
-        """codes (n, length) int64 → Tokens (n, 1, width), masked where a sequence holds none of the kinds."""
-        tokens: Tokens = self.net(self.counts(codes))
-        known = (codes >= self.first).any(dim=1, keepdim=True)
+        """codes (n, length) int64 → Tokens (n, 1, width), masked where no residue is known."""
+        tokens: Tokens = self.bag(piece_counts(codes))
+        known = (codes >= FIRST).any(dim=1, keepdim=True)
         return Tokens(keep(tokens.values, known), known)
-
-    def counts(self, codes: Tensor) -> Tensor:
-        """(n, kinds + kinds² + …) how often each piece is found."""
-        single, known, made = (codes - self.first).clamp(min=0), codes >= self.first, []
-        piece, whole = single, known
-        for length in range(1, self.longest + 1):
-            if length > 1:
-                piece = piece[:, :-1] * self.kinds + single[:, length - 1 :]
-                whole = whole[:, :-1] & known[:, length - 1 :]
-            found = torch.zeros(len(codes), self.kinds**length, device=codes.device)
-            made.append(found.scatter_add_(1, piece, whole.to(found.dtype)))
-        return torch.cat(made, dim=1)

@@ -1,4 +1,4 @@
-"""Nets that read vectors which were made elsewhere, and counts of pieces."""
+"""Nets that read vectors which were made elsewhere, and several nets side by side."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,7 @@ from polymodal.core.masking import keep
 from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.mlp import ResidualBlock
 
-__all__ = ["CountNet", "SideBySide", "VectorNet"]
+__all__ = ["SideBySide", "VectorNet"]
 
 
 class VectorNet(nn.Module):
@@ -35,21 +35,6 @@ class VectorNet(nn.Module):
             values = block(values)
         mask = torch.as_tensor(known.any(dim=1, keepdim=True))
         return Tokens(keep(values.unsqueeze(1), mask), mask)
-
-
-class CountNet(nn.Module):
-    """One token for how often each of many pieces is found, most of them never: log(1 + counts), then a `VectorNet`."""
-
-    def __init__(self, pieces: int, width: int, layers: int = 1, hide: float = 0.3, dropout: float = 0.1) -> None:
-        super().__init__()
-        self.net = VectorNet(pieces, width, layers, hide, dropout)
-        # Some fifty pieces are found in one thing, so that the token begins about as large as others do.
-        nn.init.normal_(self.net.linear.weight, std=0.1)
-
-    def forward(self, counts: Tensor) -> Tokens:
-        """counts (n, pieces) of whole numbers → Tokens (n, 1, width)."""
-        tokens: Tokens = self.net(torch.log1p(counts.to(self.net.linear.weight.dtype)))
-        return tokens
 
 
 class SideBySide(nn.Module):

@@ -42,6 +42,7 @@ class Design:
     def linear(self) -> sparse.csr_matrix | np.ndarray:
         """(rows, features) for models that add up; a dense array where no text takes part."""
         dense = [self._scaled(block) for block in self.blocks if block.kind == "numbers"]
+        dense += [self._levelled(block) for block in self.blocks if block.kind == "pieces"]
         dense += [self._pictured / np.sqrt(self._pictured.shape[1])] if self._pictured.shape[1] else []
         thin = [self._one_hot(block) for block in self.blocks if block.kind == "categories"] + self._weighted
         if not dense and not thin:
@@ -53,7 +54,7 @@ class Design:
     @cached_property
     def table(self) -> tuple[np.ndarray, list[bool]]:
         """(rows, features) for trees, NaN where absent, and which of the columns are categories."""
-        numbers = [block.values for block in self.blocks if block.kind == "numbers"]
+        numbers = [block.values for block in self.blocks if block.kind in ("numbers", "pieces")]
         codes = [self._codes(block) for block in self.blocks if block.kind == "categories"]
         nothing = np.zeros((len(self), 0))
         parts = [nothing, *codes, *numbers, self._texts, self._pictured[:, :TREE_AXES]]
@@ -100,6 +101,12 @@ class Design:
             made = steps.fit(block.values[self.train]).transform(block.values)
         # Ten standard deviations are enough for any row, and keep one wild value of a test row from deciding alone.
         return np.clip(made, -10, 10) / np.sqrt(block.values.shape[1])
+
+    def _levelled(self, block: Plain) -> np.ndarray:
+        """One scale for all pieces: a rare one that is found once or twice is not worth a hundred common ones."""
+        known = np.nan_to_num(block.values)
+        lengths = np.linalg.norm(known[self.train], axis=1)
+        return known / np.sqrt(np.mean(lengths[lengths > 0] ** 2)) if (lengths > 0).any() else known
 
     def _one_hot(self, block: Plain) -> sparse.csr_matrix:
         encoder = OneHotEncoder(handle_unknown="ignore", min_frequency=2 if len(self.train) >= 50 else None)

@@ -10,10 +10,11 @@ from torch import Generator, Tensor, nn
 
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import DataTable
-from polymodal.data.molecules import ATOM_CODES, BITS, BOND_CODES, ELEMENTS, HIDDEN, Fragments, MoleculeColumn
+from polymodal.data.molecules import ATOM_CODES, BOND_CODES, ELEMENTS, HIDDEN, Fragments, MoleculeColumn
+from polymodal.encoders.bag import CountBag
 from polymodal.encoders.graph import CodedGraph, GraphNet
 from polymodal.encoders.series import PartReader
-from polymodal.encoders.vectors import CountNet, SideBySide
+from polymodal.encoders.vectors import SideBySide
 from polymodal.modalities.base import Budget, Content, Modality, Parts
 
 __all__ = ["Molecule"]
@@ -73,7 +74,7 @@ class Molecule(Modality):
             net = GraphNet(width, self.layers, self.dropout, "pooled" if self.tokens == "pooled" else "nodes")
             nets.append(CodedGraph(("atoms", "bonds"), ATOM_CODES, BOND_CODES, width, net))
         if kind in ("fingerprint", "both"):
-            nets.append(PartReader("counts", CountNet(BITS, width, dropout=self.dropout)))
+            nets.append(PartReader("counts", CountBag.of(self.reader.pieces, self.reader.learned.rows, width)))
         return nets[0] if len(nets) == 1 else SideBySide(nets)
 
     def perturb(self, parts: Parts, generator: Generator) -> Parts:

@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import DataTable
 from polymodal.data.residues import CODES, FIRST, HIDDEN, RESIDUES, UNKNOWN, ResidueColumn
+from polymodal.encoders.bag import CountBag
 from polymodal.encoders.residues import ConvolutionBody, MarkedSeries, PieceNet
 from polymodal.encoders.sequences import SequenceNet
 from polymodal.encoders.series import PartReader, SeriesConvolution
@@ -72,8 +73,8 @@ class Protein(Modality):
             return self.encoder(self.reader, width)
         kind, nets = self.chosen()[0], []
         if kind in ("pieces", "both"):
-            pieces = PieceNet(FIRST, len(RESIDUES), width, dropout=self.dropout)
-            nets.append(PartReader("codes", pieces))
+            bag = CountBag.of(self.reader.pieces, self.reader.learned.rows, width)
+            nets.append(PartReader("codes", PieceNet(bag)))
         if kind != "pieces":
             nets.append(PartReader("codes", self._net(width, "convolution" if kind == "both" else kind)))
         return nets[0] if len(nets) == 1 else SideBySide(nets)

@@ -5,8 +5,8 @@ never written to) or come from their origin by `get`. What is derived of them go
 
 >>> from polymodal.data import sets
 >>> [entry["name"] for entry in sets.list()]  # doctest: +NORMALIZE_WHITESPACE
-['ad_csf', 'biotac_sp', 'davis', 'drawn_world', 'easy_vqa', 'emoji_noto', 'glyphs', 'impac_autism', 'nlvr_small',
- 'senses_digits', 'tuxpaint_stamps', 'womens_clothing']
+['ad_csf', 'biotac_sp', 'chebi20', 'davis', 'drawn_world', 'easy_vqa', 'emoji_noto', 'glyphs', 'impac_autism',
+ 'nlvr_small', 'senses_digits', 'tuxpaint_stamps', 'womens_clothing']
 >>> sorted(sets.named("glyphs").tables)
 ['glyphs.parquet']
 
