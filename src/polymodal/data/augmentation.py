@@ -1,4 +1,4 @@
-"""Small changes to pictures that leave their meaning alone, and what hides patches of them and stretches of series."""
+"""Small changes to pictures and volumes that leave their meaning alone, and what hides patches, stretches and cubes."""
 
 import math
 
@@ -6,7 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-__all__ = ["cut_patches", "cut_stretches", "hide_patches", "hide_stretches", "recolour", "warp"]
+__all__ = [
+    "cut_cubes",
+    "cut_patches",
+    "cut_stretches",
+    "hide_cubes",
+    "hide_patches",
+    "hide_stretches",
+    "move_cubes",
+    "recolour",
+    "warp",
+]
 
 _TURN = math.radians(10)
 _ZOOM = 0.12
@@ -54,6 +64,24 @@ def recolour(pixels: Tensor, low: float, high: float, strength: float, generator
     return _like(changed.clamp(low, high), pixels)
 
 
+def move_cubes(voxels: Tensor, share: float, flip: bool, generator: Generator) -> Tensor:
+    """Shift each volume (n, channels, x, y, z) on its own by whole cells, up to this share of each side.
+
+    What comes in from outside continues the edge. With `flip`, half of them are also mirrored along x.
+    """
+    drawn = torch.rand(len(voxels), 4, generator=generator).to(voxels.device)
+    for axis, side in enumerate(voxels.shape[2:]):
+        most = round(share * side)
+        shift = ((2 * most + 1) * drawn[:, axis]).long() - most
+        place = (torch.arange(side, device=voxels.device) + shift.unsqueeze(1)).clamp(0, side - 1)
+        if flip and axis == 0:
+            place = torch.where(drawn[:, 3:] < 0.5, side - 1 - place, place)
+        voxels = torch.take_along_dim(
+            voxels, place.view(-1, 1, *(side if at == axis else 1 for at in range(3))), axis + 2
+        )
+    return voxels
+
+
 def hide_patches(pixels: Tensor, fill: Tensor, side: int, rate: float, generator: Generator) -> tuple[Tensor, Tensor]:
     """Paint about `rate` of the patches of `side` × `side` pixels over with `fill` (channels,).
 
@@ -80,6 +108,20 @@ def hide_stretches(series: Tensor, side: int, rate: float, generator: Generator)
     return series.masked_fill(wide, torch.nan), hidden
 
 
+def hide_cubes(voxels: Tensor, side: int, rate: float, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Turn about `rate` of the cubes of `side` cells of volumes (n, channels, x, y, z) unknown (NaN).
+
+    → the changed volumes, and (n, cubes) True where something that was known was hidden.
+    """
+    places = [math.ceil(cells / side) for cells in voxels.shape[2:]]
+    drawn = (torch.rand(len(voxels), *places, generator=generator) < rate).to(voxels.device)
+    wide = drawn
+    for axis, cells in enumerate(voxels.shape[2:], start=1):
+        wide = wide.repeat_interleave(side, axis).narrow(axis, 0, cells)
+    held = ~cut_cubes(voxels, side).isnan().all(dim=2)
+    return voxels.masked_fill(wide.unsqueeze(1), torch.nan), drawn.flatten(1) & held
+
+
 def cut_patches(pixels: Tensor, side: int) -> Tensor:
     """Pictures (n, channels, height, width) as the patches that `hide_patches` hides: (n, patches, channels · side²).
 
@@ -90,6 +132,17 @@ def cut_patches(pixels: Tensor, side: int) -> Tensor:
     whole = F.pad(_floating(pixels), frame, value=torch.nan)
     cut = whole.unflatten(3, (-1, side)).unflatten(2, (-1, side))
     return cut.permute(0, 2, 4, 1, 3, 5).reshape(count, -1, channels * side * side)
+
+
+def cut_cubes(voxels: Tensor, side: int) -> Tensor:
+    """Volumes (n, channels, x, y, z) as the cubes that `hide_cubes` hides: (n, cubes, channels · side³).
+
+    What a cube has beyond the volume is NaN.
+    """
+    count, channels, x, y, z = voxels.shape
+    whole = F.pad(voxels, (0, -z % side, 0, -y % side, 0, -x % side), value=torch.nan)
+    cut = whole.unflatten(4, (-1, side)).unflatten(3, (-1, side)).unflatten(2, (-1, side))
+    return cut.permute(0, 2, 4, 6, 1, 3, 5, 7).reshape(count, -1, channels * side**3)
 
 
 def cut_stretches(series: Tensor, side: int) -> Tensor:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from polymodal.data.kinds import (
     FILE_SUFFIXES,
     NULL_WORDS,
     Kind,
+    ending_of,
     infer_kind,
     parse_dates,
     parse_labels,
@@ -41,7 +42,7 @@ _SPLIT_NAMES = frozenset(["split", "fold", "set", "partition", "subset"])
 _TEST, _VALIDATION = frozenset(["test", "testing", "holdout"]), frozenset(["validation", "valid", "val", "dev"])
 _VECTORS = frozenset(["embedding", "embeddings", "emb", "vector", "vectors", "features", "latent", "encoding"])
 _MANY_GROUPS = 5
-_READ = {"image": "pictures", "audio": "sounds"}
+_READ = {"image": "pictures", "audio": "sounds", "volume": "volumes", "structure": "structures"}
 _SOUND = re.compile(rb"RIFF....WAVE|RF64|fLaC|OggS|ID3|FORM....AIF|\.snd|\xff[\xe2-\xff]", re.DOTALL)
 """How the content of a sound file begins."""
 _CHANNELS = 7  # a grid of numbers with at most so many columns is a series of several channels, no picture
@@ -280,7 +281,7 @@ def _add_objects(table: DataTable, draft: _Draft, name: str) -> None:
 def _add_file(table: DataTable, draft: _Draft, name: str, kind: Kind) -> None:
     labels = parse_labels(table.column(name), table.missing)
     known = list(dict.fromkeys(label for label in labels if label is not None))
-    suffix = Counter(PurePosixPath(label).suffix.lower() for label in known).most_common(1)[0][0]
+    suffix = Counter(map(ending_of, known)).most_common(1)[0][0]
     sense = FILE_SUFFIXES.get(suffix)
     if sense not in _READ:
         draft.left_out[name] = f"no modality reads {suffix} files yet"

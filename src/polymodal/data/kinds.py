@@ -20,6 +20,7 @@ __all__ = [
     "Kind",
     "KindName",
     "absent",
+    "ending_of",
     "infer_kind",
     "parse_booleans",
     "parse_dates",
@@ -44,7 +45,9 @@ FILE_SUFFIXES: Mapping[str, str] = {
         "image": ".png .jpg .jpeg .gif .bmp .tif .tiff .webp .npy",
         "audio": ".wav .flac .ogg .mp3 .m4a",
         "video": ".mp4 .avi .mov .mkv .webm",
-        "other": ".txt .pdf .json .csv .dcm .nii .gz .npz .h5 .pdb .fasta",
+        "volume": ".nii .nii.gz",
+        "structure": ".xyz .extxyz .sdf .mol",
+        "other": ".txt .pdf .json .csv .dcm .gz .npz .h5 .pdb .fasta",
     }.items()
     for suffix in suffixes.split()
 }
@@ -263,7 +266,7 @@ def _date_kind(written: pa.LargeStringArray) -> Kind | None:
 def _kind_of_words(counts: pd.Series) -> Kind:
     """File names, ids, categories or text, by how often values repeat and how many words they have."""
     rows, distinct = int(counts.sum()), len(counts)
-    suffixes = [PurePosixPath(text).suffix.lower() for text in counts.index[:2000]]
+    suffixes = [ending_of(text) for text in counts.index[:2000]]
     known = np.mean([suffix in FILE_SUFFIXES for suffix in suffixes])
     if known >= _ENOUGH:
         return Kind("file", f"{known:.0%} of the values end like file names ({max(set(suffixes), key=suffixes.count)})")
@@ -278,6 +281,11 @@ def _kind_of_words(counts: pd.Series) -> Kind:
     if rows < 10 and words < 3:
         return Kind("category", f"{seen}, too few to tell more")
     return Kind("text", f"{seen}, {words:.0f} words each")
+
+
+def ending_of(name: str) -> str:
+    """The ending of a file name in lower case; of volumes, packed or not, the whole of it."""
+    return ".nii.gz" if name.lower().endswith(".nii.gz") else PurePosixPath(name).suffix.lower()
 
 
 def _mostly_coded(counts: pd.Series) -> bool:

@@ -81,7 +81,10 @@ def mark_tokens(tokens: Tokens, mark: Tensor) -> Tokens:
     values = F.layer_norm(keep(tokens.values, tokens.mask), mark.shape) + mark
     if tokens.positions is not None:
         weight = 1.0 if tokens.positions.shape[-1] == 1 else ON_A_PLANE
-        values = values + weight * sine_cosine(tokens.positions.to(values.dtype), values.shape[-1])
+        # What does not divide among the axes (three, of a volume) stays as it is.
+        left = values.shape[-1] % (2 * tokens.positions.shape[-1])
+        places = sine_cosine(tokens.positions.to(values.dtype), values.shape[-1] - left)
+        values = values + weight * F.pad(places, (0, left))
     return Tokens(keep(values, tokens.mask), tokens.mask, tokens.positions)
 
 

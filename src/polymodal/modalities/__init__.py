@@ -17,6 +17,7 @@ from polymodal.modalities.protein import Protein
 from polymodal.modalities.signal import Signal
 from polymodal.modalities.table import Table
 from polymodal.modalities.text import Text
+from polymodal.modalities.volume import Volume
 
 __all__ = [
     "Audio",
@@ -30,4 +31,5 @@ __all__ = [
     "Signal",
     "Table",
     "Text",
+    "Volume",
 ]
