@@ -10,7 +10,7 @@ import pytest
 
 from polymodal.core import DataError, UsageProblem
 from polymodal.data.files import Limits
-from polymodal.data.volumes import Volume, decode, encode, on_grid
+from polymodal.data.volumes import Volume, decode, encode, on_grid, turned
 
 nibabel = pytest.importorskip("nibabel", reason='needs the extra: pip install "polymodal[imaging]"')
 
@@ -133,16 +133,14 @@ def test_metres_become_millimetres_and_both_kinds_of_nifti_are_read() -> None:
 
 @pytest.mark.parametrize("way", ["RAS", "LAS", "LPS", "PIR", "SRA", "AIL"])
 def test_however_a_volume_is_stored_it_comes_out_the_same(way: str) -> None:
-    codes = nibabel.orientations.axcodes2ornt(tuple(way))
-    stored = nibabel.Nifti1Image(VOXELS, MATRIX).as_reoriented(
-        nibabel.orientations.ornt_transform(nibabel.orientations.io_orientation(MATRIX), codes)
-    )
+    stored = nibabel.Nifti1Image(*turned(VOXELS, np.array([2.0, 3.0, 4.0]), way))
     assert "".join(nibabel.aff2axcodes(stored.affine)) == way
     found = decode(stored.to_bytes(), 1, Limits())
     np.testing.assert_array_equal(found.voxels[0], VOXELS)
     np.testing.assert_allclose(found.spacing, [2, 3, 4], rtol=1e-5)
     asked = nibabel.as_closest_canonical(stored)
     np.testing.assert_array_equal(asked.get_fdata(dtype=np.float32), found.voxels[0])
+    np.testing.assert_allclose(asked.affine[:3, 3], [-5, -6, -6])  # the middle of 6 × 5 × 4 voxels of 2 × 3 × 4 mm
 
 
 def test_without_an_orientation_voxels_may_be_taken_as_they_are_stored() -> None:

@@ -36,8 +36,8 @@ _QUARTILES = 1.349  # distance of the quartiles of a normal distribution, in sta
 class Grid:
     """What volumes are laid out on: `size` cells along x, y, z; their side in mm (None stretches); channels.
 
-    `scaling` says what values are measured by: the volume's own, or those of the training volumes. `oriented` off takes
-    volumes that do not say which way they lie as they are stored.
+    `scaling` says what values are measured by: the volume's own, or those of the training volumes. `oriented` off reads
+    every volume as it is stored, whatever its header says of left and right.
     """
 
     size: tuple[int, int, int] = (32, 32, 32)
@@ -103,8 +103,8 @@ class ScanColumn(Column[ScanCells]):
         if problems and not usable:
             raise _none_usable(self.name, len(problems), *problems[0])
         if usable:
-            spacing = np.exp(np.median(np.log([volume.spacing for volume in usable]), axis=0))
-            self.learned = replace(self.learned, **_common(usable), spacing=spacing.tolist())
+            spacing = np.exp(np.median(np.log([volume.spacing for volume in usable]), axis=0)).tolist()
+            self.learned = ScanScale(*_common(usable), spacing, len(there))
 
     def read(self, table: DataTable) -> ScanCells:
         """Which rows name or hold a volume."""
@@ -133,15 +133,15 @@ class ScanColumn(Column[ScanCells]):
 
     def plain(self, cells: ScanCells, rows: Rows) -> list[Plain]:
         """The volumes averaged down to 8 × 8 × 8, and the logarithms of the sides of a cell."""
-        sides = [min(PLAIN_SIDE, side) for side in self.grid.size]
-        pixels = np.full((len(rows), self.grid.channels * int(np.prod(sides))), np.nan, dtype=np.float32)
+        x, y, z = (min(PLAIN_SIDE, side) for side in self.grid.size)
+        pixels = np.full((len(rows), self.grid.channels * x * y * z), np.nan, dtype=np.float32)
         spacing = np.full((len(rows), 3), np.nan)
         for start in range(0, len(rows), 100):
             values, _ = self.collate(cells, rows[start : start + 100])
             there = np.flatnonzero(values.present.numpy())
             place = values.index[there]
             # What is unknown is set to the middle, which is 0: a plain model has no other way to take it.
-            small = F.adaptive_avg_pool3d(values.data["voxels"].nan_to_num(0.0), sides).flatten(1)
+            small = F.adaptive_avg_pool3d(values.data["voxels"].nan_to_num(0.0), (x, y, z)).flatten(1)
             pixels[start + there] = small[place].numpy()
             spacing[start + there] = values.data["spacing"][place].log().numpy()
         return [Plain("pixels", pixels), plain_numbers(spacing)]
@@ -184,14 +184,14 @@ class ScanColumn(Column[ScanCells]):
         return cells.folder.read(value, self.limits)
 
 
-def _common(usable: Sequence[Volume]) -> dict[str, list[float]]:
+def _common(usable: Sequence[Volume]) -> tuple[list[float], list[float]]:
     """Middle and spread of each channel over some cells of all these volumes."""
     told = []
     for channel in range(len(usable[0].voxels)):
         some = [_inside(volume.voxels[channel]) for volume in usable]
         told.append(_middle_and_spread(np.concatenate([each[:: 1 + len(each) // VOXELS] for each in some])))
     middle, spread = zip(*told, strict=True)
-    return {"middle": list(middle), "spread": list(spread)}
+    return list(middle), list(spread)
 
 
 def _inside(values: np.ndarray) -> np.ndarray:

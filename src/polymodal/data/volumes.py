@@ -13,7 +13,7 @@ import numpy as np
 from polymodal.core import DataError, UsageProblem
 from polymodal.data.files import Limits
 
-__all__ = ["Volume", "decode", "encode", "on_grid", "unusable"]
+__all__ = ["Volume", "decode", "encode", "on_grid", "turned", "unusable"]
 
 _GZIP = b"\x1f\x8b"
 _SIZES = {348: "Nifti1Header", 540: "Nifti2Header"}
@@ -43,7 +43,7 @@ def decode(content: bytes, channels: int, limits: Limits, oriented: bool = True)
     Voxels that are no finite numbers are unknown. Of a volume with a fourth axis, this has to be `channels` long.
     `limits.pixels` is the number of voxels. Raises DataError, with a sentence in `found`, where the file is of another
     format, shorter than its header says, beyond the limits, where its voxels have no size, or where it does not say
-    which way they lie; with `oriented` off, the latter are taken as they are stored.
+    which way they lie; with `oriented` off, voxels are taken as they are stored.
     """
     nibabel = _nibabel()
     if len(content) > limits.bytes:
@@ -72,6 +72,21 @@ def encode(voxels: np.ndarray, matrix: np.ndarray) -> bytes:
     return made
 
 
+def turned(voxels: np.ndarray, spacing: np.ndarray, way: str) -> tuple[np.ndarray, np.ndarray]:
+    """Voxels (x, y, z) in RAS with sides (3,) in mm as a scanner may store them, and the matrix (4, 4) that says so.
+
+    `way` tells where the stored axes lead, as in "LPS": left, posterior, superior. The origin is in the middle.
+    """
+    nibabel = _nibabel()
+    matrix = np.diag([*spacing, 1.0])
+    matrix[:3, 3] = -(np.array(voxels.shape) - 1) / 2 * spacing
+    changes = nibabel.orientations.ornt_transform(
+        nibabel.io_orientation(matrix), nibabel.orientations.axcodes2ornt(tuple(way))
+    )
+    stored = np.ascontiguousarray(nibabel.apply_orientation(voxels, changes))
+    return stored, matrix @ nibabel.orientations.inv_ornt_aff(changes, voxels.shape)
+
+
 def on_grid(volume: Volume, size: Sequence[int], side: float | None = None) -> Volume:
     """The volume on a grid of `size` cells, with cells of `side` millimetres about its middle.
 
@@ -90,7 +105,7 @@ def on_grid(volume: Volume, size: Sequence[int], side: float | None = None) -> V
         share = _along(np.where(unknown, np.float32(0), np.float32(1)), weights)
     else:  # most volumes, and half of the work
         told = _along(volume.voxels, weights)
-        inside = [each.any(axis=1) for each in weights]
+        inside = [np.asarray(each.any(axis=1)) for each in weights]
         share = inside[0][:, None, None] & inside[1][:, None] & inside[2]
     voxels = np.divide(told, share, out=np.full_like(told, np.nan), where=share > _SURE)
     return Volume(voxels, cell)

@@ -11,7 +11,7 @@ from polymodal.core import Tokens
 from polymodal.core.masking import keep, masked_mean
 from polymodal.encoders.dropout import Dropout
 
-__all__ = ["CodedGraph", "GraphLayer", "GraphNet"]
+__all__ = ["CodedGraph", "GraphLayer", "GraphNet", "ends_of"]
 
 
 class GraphLayer(nn.Module):
@@ -61,9 +61,7 @@ class GraphNet(nn.Module):
 
     def forward(self, nodes: Tensor, mask: Tensor, edges: Tensor, marks: Tensor) -> Tokens:
         """Tokens (n, 1 or nodes, width), without positions."""
-        place = (mask.flatten().cumsum(0) - 1).view(mask.shape)
-        real = edges[..., 0] >= 0
-        ends = place.gather(1, edges.clamp(min=0).flatten(1)).view(edges.shape)[real].T
+        real, ends = ends_of(mask, edges)
         both, heard = torch.cat([ends, ends.flip(0)], dim=1), marks[real].repeat(2, 1)
         flat = nodes[mask]
         for layer in self.layers:
@@ -75,6 +73,17 @@ class GraphNet(nn.Module):
         present = mask.any(dim=1, keepdim=True)
         pooled = torch.cat([masked_mean(values, mask), highest], dim=-1).unsqueeze(1)
         return Tokens(keep(self.out(self.dropout(pooled)), present), present)
+
+
+def ends_of(mask: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
+    """Several graphs as one that falls apart: which edges are real (n, edges), and the ends of these (2, real edges).
+
+    mask (n, nodes) True where a node is real, edges (n, edges, 2) by place, -1 behind the last. Ends count the real
+    nodes of all graphs, one graph after the other.
+    """
+    place = (mask.flatten().cumsum(0) - 1).view(mask.shape)
+    real = edges[..., 0] >= 0
+    return real, place.gather(1, edges.clamp(min=0).flatten(1)).view(edges.shape)[real].T
 
 
 class CodedGraph(nn.Module):

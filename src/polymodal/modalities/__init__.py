@@ -15,6 +15,7 @@ from polymodal.modalities.image import Image
 from polymodal.modalities.molecule import Molecule
 from polymodal.modalities.protein import Protein
 from polymodal.modalities.signal import Signal
+from polymodal.modalities.structure import Structure
 from polymodal.modalities.table import Table
 from polymodal.modalities.text import Text
 from polymodal.modalities.volume import Volume
@@ -29,6 +30,7 @@ __all__ = [
     "Parts",
     "Protein",
     "Signal",
+    "Structure",
     "Table",
     "Text",
     "Volume",

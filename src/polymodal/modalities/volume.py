@@ -30,18 +30,19 @@ SHIFT, GAIN, NOISE = 0.08, 0.2, 0.2
 class Volume(Modality):
     """A column of volumes in NIfTI files (.nii, .nii.gz), by file name or as their bytes.
 
-    Each volume is turned by right angles to the nearest RAS (x to the right, y to the front, z upwards) and laid out on
-    a grid of `size` cells, a number or three, with cells of `side` mm about its middle; None stretches the grid over
-    the whole volume, and the net is told how large cells are. Volumes that do not say which way they lie are refused
-    unless `oriented` is off. Of files with a fourth axis, `channels` says how long it is. Values are scaled by median
-    and quartiles of what is not zero, of the volume itself or, with `scaling` "training", of the training volumes:
-    right where numbers have a unit, as in CT. Voxels that are no finite numbers are unknown. `encoder` is "convolution"
-    (what "auto" takes), or a function of the fitted column and the width that gives a module from the parts "voxels"
-    (n, channels, x, y, z) and "spacing" (n, 3) to Tokens. `tokens` is "pooled" (one for a volume) or "grid" (one for
-    each coarse cell, places counted in these). `patch` is the side of a cube that is hidden at a time, in cells; None
-    takes a quarter. `augment` is the strength of training's small changes (0 = none); `flip` also swaps left and right,
-    which is wrong wherever sides matter. Volumes over `max_megavoxels` or files over `max_megabytes` are refused;
-    `cache_megabytes` of finished volumes stay in memory. Needs the extra: pip install "polymodal[imaging]".
+    Each volume is turned by right angles to the nearest RAS (x to the right, y to the front, z upwards) and laid
+    out on a grid of `size` cells, a number or three, with cells of `side` mm about its middle; None stretches the
+    grid over the whole volume, and the net is told how large cells are. Volumes that do not say which way they lie
+    are refused; with `oriented` off, every volume is read as it is stored. Of files with a fourth axis, `channels`
+    says how long it is. Values are scaled by median and quartiles of what is not zero, of the volume itself or,
+    with `scaling` "training", of the training volumes: right where numbers have a unit, as in CT. Voxels that are
+    no finite numbers are unknown. `encoder` is "convolution" (what "auto" takes), or a function of the fitted
+    column and the width that gives a module from the parts "voxels" (n, channels, x, y, z) and "spacing" (n, 3) to
+    Tokens. `tokens` is "pooled" (one for a volume) or "grid" (one for each coarse cell, places counted in these).
+    `patch` is the side of a cube that is hidden at a time, in cells; None takes a quarter. `augment` is the
+    strength of training's small changes (0 = none); `flip` also swaps left and right, which is wrong wherever sides
+    matter. Volumes over `max_megavoxels` or files over `max_megabytes` are refused; `cache_megabytes` of finished
+    volumes stay in memory. Needs the extra: pip install "polymodal[imaging]".
     """
 
     reader: ScanColumn

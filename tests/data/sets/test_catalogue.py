@@ -11,6 +11,7 @@ NAMES = [
     "biotac_sp",
     "chebi20",
     "davis",
+    "drawn_volumes",
     "drawn_world",
     "easy_vqa",
     "emoji_noto",
@@ -20,8 +21,9 @@ NAMES = [
     "senses_digits",
     "tuxpaint_stamps",
     "womens_clothing",
+    "xtb_ethanol",
 ]
-BY_HAND = {"davis", "tuxpaint_stamps"}
+BY_HAND = {"davis", "tuxpaint_stamps", "xtb_ethanol"}
 """Sets that no command fetches."""
 
 

@@ -1,12 +1,13 @@
 """Data sets: one file each, with origin, licence, sha256, tables and a spec that learns from them.
 
-The embedded ones, drawn_world and glyphs, are made on this machine; the others lie under $POLYMODAL_DATA/NAME (read,
-never written to) or come from their origin by `get`. What is derived of them goes to the user's cache folder.
+The embedded ones, drawn_volumes, drawn_world and glyphs, are made on this machine; the others lie under
+$POLYMODAL_DATA/NAME (read, never written to) or come from their origin by `get`. What is derived of them goes to the
+user's cache folder.
 
 >>> from polymodal.data import sets
 >>> [entry["name"] for entry in sets.list()]  # doctest: +NORMALIZE_WHITESPACE
-['ad_csf', 'biotac_sp', 'chebi20', 'davis', 'drawn_world', 'easy_vqa', 'emoji_noto', 'glyphs', 'impac_autism',
- 'nlvr_small', 'senses_digits', 'tuxpaint_stamps', 'womens_clothing']
+['ad_csf', 'biotac_sp', 'chebi20', 'davis', 'drawn_volumes', 'drawn_world', 'easy_vqa', 'emoji_noto', 'glyphs',
+ 'impac_autism', 'nlvr_small', 'senses_digits', 'tuxpaint_stamps', 'womens_clothing', 'xtb_ethanol']
 >>> sorted(sets.named("glyphs").tables)
 ['glyphs.parquet']
 
