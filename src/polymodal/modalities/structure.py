@@ -118,6 +118,7 @@ class Structure(Modality):
         empty = draw.random(rows) < 1 / 6
         if rows > 2:
             empty[0], empty[rows // 2] = False, True
+        cells: dict[str, list[Any]]
         if self.numbers is None:
             cells = {self.column: [_written(*each) for each in made]}
         else:

@@ -35,9 +35,9 @@ SKULL, FIELD = np.array([70.0, 85.0, 65.0]), np.array([80.0, 95.0, 75.0])
 """Half the extent in mm of a head, and of what is scanned."""
 WAYS = ("RAS", "LAS", "LPS", "RPI", "ASR", "PIL")
 """Where the axes of a file lead: right or left, anterior or posterior, superior or inferior."""
-BRIGHT, GRAIN = 30.0, 10.0
+BRIGHT, GRAIN = 45.0, 10.0
 """How much brighter a lesion is than the tissue about it, and the spread of the noise."""
-VOLUMES = (1.5, 40.0)
+VOLUMES = (4.0, 40.0)
 """Least and greatest volume of a lesion in ml before it is cut off by the skull."""
 
 
@@ -79,7 +79,7 @@ def _person(target: Path, part: str, place: int, seed: int) -> dict[str, object]
     name = f"{part}-{place:03d}"
     generator = numpy_generator(seed, "drawn volumes", name)
     age, left = float(round(generator.uniform(40, 85))), bool(generator.random() < 0.5)
-    volume = np.clip((2 + 0.2 * (age - 40)) * np.exp(generator.normal(0, 0.7)), *VOLUMES)
+    volume = np.clip((4 + 0.25 * (age - 40)) * np.exp(generator.normal(0, 0.7)), *VOLUMES)
     head, way = draw(float(volume), left, generator), str(generator.choice(WAYS))
     scan = None if generator.random() < WITHOUT else f"scans/{name}.nii.gz"
     if scan is not None:
@@ -127,7 +127,7 @@ SET = DataSet(
     licence="none needed: nothing is taken from elsewhere",
     rows=sum(ROWS.values()),
     tables={
-        TABLE: "one row for each person: age, sex, scan (file, or none), hemisphere, volume (ml), way (of the axes), part"
+        TABLE: "one row for each person: age, sex, scan (file or none), hemisphere, volume (ml), way (of axes), part"
     },
     describe=_describe,
     derive=_derive,
