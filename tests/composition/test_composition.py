@@ -28,7 +28,11 @@ AXES = [
 ]
 CASES = covering(AXES)
 # A net that draws is as large as the picture, and works once for each step of drawing it.
-SMALL = {"Picture": {"size": 8, "base": 8, "steps": 2}, "Retrieval": {"between": ["tested", "partner"]}}
+SMALL = {
+    "Picture": {"size": 8, "base": 8, "steps": 2},
+    "Retrieval": {"between": ["tested", "partner"]},
+    "Volume": {"size": 8},
+}
 
 
 @dataclass
@@ -54,7 +58,10 @@ def readable_target(task):
 
 def build(case) -> Scene:
     modality, fusion, task, balancer, pattern, dtype = case
-    modalities = {"tested": make_part(modality), "partner": FakeModality(columns=("fake_first", "fake_second"))}
+    modalities = {
+        "tested": make_part(modality, SMALL.get(modality.__name__, {})),
+        "partner": FakeModality(columns=("fake_first", "fake_second")),
+    }
     tasks = {"tested": make_part(task, SMALL.get(task.__name__, {})), "other": FakeTask(target="fake_target")}
     tables = [part.example(ROWS, seed=5) for part in modalities.values()]
     frame = pd.concat([table.frame for table in tables], axis=1)

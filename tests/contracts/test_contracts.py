@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from polymodal.modalities import Volume
 from polymodal.tasks import Picture
 from polymodal.testing import check_balancer, check_fusion, check_modality, check_objective, check_task, make_part
 from tests.members import FOLDERS, members
@@ -14,7 +15,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "polymodal"
 
 @pytest.mark.parametrize("kind", members("modalities"))
 def test_modality(kind):
-    check_modality(make_part(kind))
+    check_modality(make_part(kind, {"size": 8} if kind is Volume else {}))
 
 
 @pytest.mark.parametrize("kind", members("fusion"))

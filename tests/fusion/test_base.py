@@ -1,6 +1,7 @@
 """A fusion can be handled like any other module before it knows its modalities."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,19 @@ def test_tied_blocks_are_one_for_all(kind: type[Fusion], tmp_path: Path):
     marks = sum(weights.numel() for name, weights in fusion.named_parameters() if name in {"marks", "shared"})
     assert sizes[False] - marks == 3 * (sizes[True] - marks)
     assert not torch.allclose(told[True], told[False])
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_places_along_any_number_of_axes_are_read_at_any_width(kind: type[Fusion], axes: int):
+    """16 numbers do not divide into sines and cosines of three axes."""
+    tokens = {name: fake_tokens(5, 4, 16, seed=place, absent=0.0) for place, name in enumerate(["scan", "labs"])}
+    places = torch.arange(4.0).view(1, 4, 1).expand(5, 4, axes)
+    tokens["scan"] = replace(tokens["scan"], positions=places)
+    torch.manual_seed(1)
+    fusion = kind()
+    fusion.build(list(tokens), 16)
+    assert torch.isfinite(fusion.eval()(tokens).pooled).all()
 
 
 def test_tied_blocks_hear_of_each_other_as_others_do():
