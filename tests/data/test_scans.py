@@ -85,13 +85,29 @@ def test_each_volume_is_scaled_by_itself_or_by_those_of_training() -> None:
         made.fit(table, np.array([0, 2]))
     first = own.collate(own.read(table), np.arange(3))[0].data["voxels"].numpy()
     np.testing.assert_allclose(first[0], first[1], atol=1e-4)
-    inside = first[0, 0, 3:]
+    inside = first[0, 0, 2:]
+    assert np.isnan(first[0, 0, :1]).all()  # zeros are where nothing was measured
+    assert not np.isnan(inside).any()
     assert abs(np.median(inside)) < 0.3
     assert 0.7 < np.subtract(*np.quantile(inside, [0.75, 0.25])) / 1.349 < 1.3
     second = common.collate(common.read(table), np.arange(3))[0].data["voxels"].numpy()
-    assert second[1].mean() > second[0].mean() + 5
-    assert second.max() <= 10
+    assert np.nanmean(second[1]) > np.nanmean(second[0]) + 5
+    assert np.nanmax(second) <= 10
     assert common.learned.middle[0] == pytest.approx(100, abs=3)
+
+
+def test_zero_is_a_value_where_that_is_said() -> None:
+    mask = np.zeros((8, 8, 8), np.uint8)
+    mask[2:5, 2:5, 2:5] = 1
+    table = DataTable(pd.DataFrame({"scan": pd.Series([encode(mask, np.eye(4))], dtype=object)}))
+    with pytest.raises(DataError, match="empty: none"):
+        column().fit(table, np.arange(1))
+    made = column(empty="none")
+    made.fit(table, np.arange(1))
+    voxels = made.collate(made.read(table), np.arange(1))[0].data["voxels"][0, 0].numpy()
+    assert np.ptp(voxels[mask == 1]) == 0
+    assert np.ptp(voxels[mask == 0]) == 0
+    assert voxels[3, 3, 3] > voxels[0, 0, 0] + 1
 
 
 def test_the_size_of_a_cell_is_told_and_learned() -> None:

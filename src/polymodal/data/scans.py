@@ -19,9 +19,10 @@ from polymodal.data.plain import Plain, plain_numbers
 from polymodal.data.series import FARTHEST
 from polymodal.data.volumes import Volume, decode, on_grid, unusable
 
-__all__ = ["Grid", "Scaling", "ScanCells", "ScanColumn", "ScanScale"]
+__all__ = ["Empty", "Grid", "Scaling", "ScanCells", "ScanColumn", "ScanScale"]
 
 Scaling = Literal["volume", "training"]
+Empty = Literal["zero", "none"]
 
 SAMPLE = 100
 """How many training volumes are looked at."""
@@ -37,7 +38,8 @@ class Grid:
     """What volumes are laid out on: `size` cells along x, y, z; their side in mm (None stretches); channels.
 
     `scaling` says what values are measured by: the volume's own, or those of the training volumes. `oriented` off reads
-    every volume as it is stored, whatever its header says of left and right.
+    every volume as it is stored, whatever its header says of left and right. `empty` says what stands where nothing was
+    measured: "zero", as scanners write around a body, or "none" where zero is a value like any other.
     """
 
     size: tuple[int, int, int] = (32, 32, 32)
@@ -45,6 +47,7 @@ class Grid:
     channels: int = 1
     scaling: Scaling = "volume"
     oriented: bool = True
+    empty: Empty = "zero"
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,9 @@ class ScanColumn(Column[ScanCells]):
 
     The parts are "voxels" (n, channels, x, y, z) float32 and "spacing" (n, 3) float32, sides of a cell in mm. A voxel
     is told by how many spreads it is from the middle, at most 10; these are the median and the distance of the
-    quartiles, divided by 1.349, of all cells that are not zero, of the volume itself or of up to 100 training volumes.
-    NaN where nothing is known: voxels that are no finite numbers, and cells outside the volume.
+    quartiles, divided by 1.349, of all known cells of the volume itself or of up to 100 training volumes. NaN where
+    nothing is known: voxels that are no finite numbers or, unless `empty` says otherwise, are exactly zero, and cells
+    outside the volume.
     """
 
     holds_files = True
@@ -158,11 +162,14 @@ class ScanColumn(Column[ScanCells]):
         """On the grid, before scaling. Raises DataError where the cell cannot be used."""
         grid = self.grid
         volume = decode(self._content(cells, value), grid.channels, self.limits, grid.oriented)
+        if grid.empty == "zero":
+            volume.voxels[volume.voxels == 0] = np.nan
         made = on_grid(volume, grid.size, grid.side)
         for channel in made.voxels:
             known = channel[~np.isnan(channel)]
             if len(known) == 0 or np.ptp(known) == 0:
-                raise unusable("volume-empty", "holds nothing: all voxels that are known are alike")
+                hint = "; where zero is a value, say empty: none" if grid.empty == "zero" else ""
+                raise unusable("volume-empty", f"holds nothing: all voxels that are known are alike{hint}")
         return made
 
     def _scaled(self, volume: Volume) -> Volume:
@@ -188,26 +195,20 @@ def _common(usable: Sequence[Volume]) -> tuple[list[float], list[float]]:
     """Middle and spread of each channel over some cells of all these volumes."""
     told = []
     for channel in range(len(usable[0].voxels)):
-        some = [_inside(volume.voxels[channel]) for volume in usable]
+        some = [volume.voxels[channel][~np.isnan(volume.voxels[channel])] for volume in usable]
         told.append(_middle_and_spread(np.concatenate([each[:: 1 + len(each) // VOXELS] for each in some])))
     middle, spread = zip(*told, strict=True)
     return list(middle), list(spread)
 
 
-def _inside(values: np.ndarray) -> np.ndarray:
-    """The known values that are not zero, which is what scanners write around a body; all of them where none is."""
-    known = values[~np.isnan(values)]
-    return known[known != 0] if (known != 0).any() else known
-
-
 def _middle_and_spread(values: np.ndarray) -> tuple[float, float]:
     """Median and robust spread; where half of all values are alike, the standard deviation."""
-    inside = _inside(values).astype(np.float64)
-    low, middle, high = np.quantile(inside, [0.25, 0.5, 0.75])
+    known = values[~np.isnan(values)].astype(np.float64)
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
     spread = (high - low) / _QUARTILES
-    if spread <= 1e-6 * np.abs(inside).max():
-        spread = inside.std()
-    return float(middle), float(spread) if spread > 1e-6 * np.abs(inside).max() else 1.0
+    if spread <= 1e-6 * np.abs(known).max():
+        spread = known.std()
+    return float(middle), float(spread) if spread > 1e-6 * np.abs(known).max() else 1.0
 
 
 def _none_usable(column: str, count: int, value: object, first: DataError) -> DataError:

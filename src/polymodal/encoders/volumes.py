@@ -42,8 +42,9 @@ class VolumeNet(nn.Module):
     The stem halves the volume until its shortest side is below 24; stages of residual blocks follow, each on half the
     grid and twice the channels, down to a side of about 4. `size` (x, y, z) chooses how many; any other size works,
     too. Three more channels tell where a voxel lies, from -1 to 1 along each axis (Liu et al. 2018, CoordConv), for a
-    convolution alone knows no left and right. What is unknown counts as zero, the middle of a volume, and cells without
-    anything known are masked. Positions of grid tokens are (x, y, z) of cell centres, in cells.
+    convolution alone knows no left and right; one more tells what is known. What is unknown counts as zero, the middle
+    of a volume, and cells without anything known are masked. Positions of grid tokens are (x, y, z) of cell centres, in
+    cells.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class VolumeNet(nn.Module):
         halvings = max(0, math.ceil(math.log2(shortest / 23)))
         stages = max(1, min(3, 1 + round(math.log2(max(shortest / 2**halvings / 4, 1)))))
         sides = [base * 2**stage for stage in range(stages)]
-        self.stem = _stem(channels + 3, base, halvings)
+        self.stem = _stem(channels + 4, base, halvings)
         self.stages = nn.ModuleList()
         for before, after in zip([base, *sides], sides, strict=False):
             down = [] if before == after else [nn.AvgPool3d(2, ceil_mode=True), nn.Conv3d(before, after, 1, bias=False)]
@@ -73,11 +74,12 @@ class VolumeNet(nn.Module):
     def forward(self, voxels: Tensor) -> Tokens:
         """voxels (n, channels, x, y, z), NaN where unknown → Tokens (n, 1 or cells, width)."""
         known = ~voxels.isnan()
-        grid = self.stem(torch.cat([keep(voxels, known), _places(voxels)], dim=1))
+        somewhere = known.any(dim=1, keepdim=True)
+        grid = self.stem(torch.cat([keep(voxels, known), somewhere.to(voxels.dtype), _places(voxels)], dim=1))
         for stage in self.stages:
             grid = stage(grid)
         grid = F.relu(self.norm(grid))
-        cells, mask = grid.flatten(2).transpose(1, 2), _cell_mask(known, grid)
+        cells, mask = grid.flatten(2).transpose(1, 2), _cell_mask(somewhere, grid)
         if self.tokens == "pooled":
             highest = torch.where(mask.unsqueeze(-1), cells, 0.0).amax(dim=1)
             cells = torch.cat([masked_mean(cells, mask), highest], dim=-1).unsqueeze(1)
@@ -134,6 +136,6 @@ def _places(voxels: Tensor) -> Tensor:
 
 
 def _cell_mask(known: Tensor, grid: Tensor) -> Tensor:
-    """(n, cells) True where a cell covers something that is known."""
-    share = F.adaptive_max_pool3d(known.any(dim=1, keepdim=True).to(grid.dtype), grid.shape[2:])
+    """(n, cells) True where a cell covers something that is known (n, 1, x, y, z)."""
+    share = F.adaptive_max_pool3d(known.to(grid.dtype), grid.shape[2:])
     return share.flatten(1) > 0

@@ -13,7 +13,7 @@ from polymodal.core.seeding import numpy_generator
 from polymodal.data.augmentation import cut_cubes, hide_cubes, move_cubes
 from polymodal.data.base import DataTable
 from polymodal.data.files import Limits
-from polymodal.data.scans import Grid, Scaling, ScanColumn
+from polymodal.data.scans import Empty, Grid, Scaling, ScanColumn
 from polymodal.data.series import FARTHEST
 from polymodal.data.volumes import encode
 from polymodal.encoders.volumes import SpacedVolumes, VolumeNet
@@ -34,12 +34,13 @@ class Volume(Modality):
     out on a grid of `size` cells, a number or three, with cells of `side` mm about its middle; None stretches the
     grid over the whole volume, and the net is told how large cells are. Volumes that do not say which way they lie
     are refused; with `oriented` off, every volume is read as it is stored. Of files with a fourth axis, `channels`
-    says how long it is. Values are scaled by median and quartiles of what is not zero, of the volume itself or,
-    with `scaling` "training", of the training volumes: right where numbers have a unit, as in CT. Voxels that are
-    no finite numbers are unknown. `encoder` is "convolution" (what "auto" takes), or a function of the fitted
-    column and the width that gives a module from the parts "voxels" (n, channels, x, y, z) and "spacing" (n, 3) to
-    Tokens. `tokens` is "pooled" (one for a volume) or "grid" (one for each coarse cell, places counted in these).
-    `patch` is the side of a cube that is hidden at a time, in cells; None takes a quarter. `augment` is the
+    says how long it is. Voxels that are no finite numbers are unknown, and so are those that are exactly zero, as
+    scanners write around a body; with `empty` "none", zero is a value (CT, maps of labels). Values are scaled by
+    median and quartiles of what is known, of the volume itself or, with `scaling` "training", of the training
+    volumes: right where numbers have a unit. `encoder` is "convolution" (what "auto" takes), or a function of the
+    fitted column and the width that gives a module from the parts "voxels" (n, channels, x, y, z) and "spacing" (n,
+    3) to Tokens. `tokens` is "pooled" (one for a volume) or "grid" (one for each coarse cell, places counted in
+    these). `patch` is the side of a cube that is hidden at a time, in cells; None takes a quarter. `augment` is the
     strength of training's small changes (0 = none); `flip` also swaps left and right, which is wrong wherever sides
     matter. Volumes over `max_megavoxels` or files over `max_megabytes` are refused; `cache_megabytes` of finished
     volumes stay in memory. Needs the extra: pip install "polymodal[imaging]".
@@ -55,6 +56,7 @@ class Volume(Modality):
         channels: Annotated[int, Field(ge=1, le=32)] = 1,
         scaling: Scaling = "volume",
         oriented: bool = True,
+        empty: Empty = "zero",
         encoder: Literal["convolution", "auto"] | Callable[[Any, int], nn.Module] = "auto",
         tokens: Literal["pooled", "grid"] = "pooled",
         patch: Annotated[int, Field(ge=1, le=256)] | None = None,
@@ -66,12 +68,13 @@ class Volume(Modality):
         cache_megabytes: NonNegativeFloat = 256.0,
     ) -> None:
         self.column, self.size, self.side, self.channels = column, size, side, channels
-        self.scaling, self.oriented, self.encoder, self.tokens = scaling, oriented, encoder, tokens
+        self.scaling, self.oriented, self.empty = scaling, oriented, empty
+        self.encoder, self.tokens = encoder, tokens
         self.patch, self.dropout, self.augment, self.flip = patch, dropout, augment, flip
         self.max_megavoxels, self.max_megabytes, self.cache_megabytes = max_megavoxels, max_megabytes, cache_megabytes
         sides = (size, size, size) if isinstance(size, int) else (size[0], size[1], size[2])
         limits = Limits(bytes=int(max_megabytes * 2**20), pixels=int(max_megavoxels * 2**20))
-        grid = Grid(sides, side, channels, scaling, oriented)
+        grid = Grid(sides, side, channels, scaling, oriented, empty)
         self.reader = ScanColumn(column, grid, limits, int(cache_megabytes * 2**20))
 
     def chosen(self) -> tuple[str, str]:

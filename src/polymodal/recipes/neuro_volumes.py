@@ -16,7 +16,7 @@ SENSES = ("scan", "person")
 
 
 def _cook(kitchen: Kitchen) -> Told:
-    spec = kitchen.spec("drawn_volumes")
+    spec = kitchen.spec("drawn_volumes", {"train": TRAIN})
     both = kitchen.fitted("both", spec)
     found = _figures(both, "scan and table")
     for sense in SENSES:
@@ -44,4 +44,6 @@ def _figures(told: Mapping[str, Any], what: str) -> list[Finding]:
     ]
 
 
+# One model and 20 passes: sides and volumes are learned by then (validation rows), in under a minute of one core.
+TRAIN = {"epochs": 20, "members": 1}
 RECIPE = Recipe("neuro_volumes", "Lesions in drawn heads (synthetic): side and volume", ("drawn_volumes",), _cook)
