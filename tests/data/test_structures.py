@@ -62,6 +62,10 @@ def test_tables_on_disk(tmp_path: Path, name: str) -> None:
     if name.endswith("parquet"):
         frame["r"] = [PLACES, [[0, 0, 0], [0, 0, 0.74]]]
         frame.to_parquet(tmp_path / name)
+        again = pd.read_parquet(tmp_path / name)
+        values, refusals = column().collate(column().read(DataTable(again)), np.arange(2))
+        assert refusals == []
+        assert values.data["numbers"].tolist() == [WATER, [1, 1, 0]]
     elif name.endswith("jsonl"):
         frame.to_json(tmp_path / name, orient="records", lines=True)
     else:

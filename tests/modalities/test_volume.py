@@ -44,7 +44,7 @@ def test_left_stays_left_however_the_file_counts() -> None:
         "left": encode(voxels[::-1].copy(), np.diag([-1.0, 1.0, 1.0, 1.0])),
     }
     cells = pd.Series(list(turned.values()), dtype=object)
-    modality = Volume("scan", size=8)
+    modality = Volume("scan", size=8, empty="none")
     table = modality.example(4, 0)
     table = type(table)(pd.DataFrame({"scan": cells}))
     modality.reader.fit(table, np.arange(2))

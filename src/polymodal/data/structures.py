@@ -170,7 +170,9 @@ class StructureColumn(Column[StructureCells]):
         """Raises DataError where the cell cannot be used."""
         largest = self.reach.largest
         if cells.numbers is not None:
-            places, numbers = from_cell(value[0]), from_cell(value[1]).reshape(-1)
+            # pandas reads nested lists of a Parquet file as arrays of arrays
+            places = list(value[0]) if isinstance(value[0], np.ndarray) else value[0]
+            places, numbers = from_cell(places), from_cell(value[1]).reshape(-1)
             if places.ndim == 1 and places.size == 3 * numbers.size:
                 places = places.reshape(-1, 3)
             return checked(numbers, places, largest)
