@@ -19,6 +19,8 @@ OPTIONS = [
     {"encoder": "patches"},
     {"encoder": "recurrent", "patch": 4},
     {"tokens": "steps"},
+    {"encoder": "summary"},
+    {"encoder": "both"},
     {"encoder": "patches", "tokens": "steps", "rate": 11_025},
     {"augment": 0.0, "level": False, "bands": 20, "longest": 0.2},
 ]
@@ -27,6 +29,11 @@ OPTIONS = [
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_every_choice_keeps_the_contract(options: dict[str, object]) -> None:
     check_modality(Audio("sound", **options))
+
+
+def test_a_summary_has_no_steps() -> None:
+    with pytest.raises(ValueError, match="a summary has no steps"):
+        Audio("sound", encoder="both", tokens="steps")
 
 
 def test_masks_are_one_run_of_bands_and_one_of_frames() -> None:

@@ -13,6 +13,7 @@ from polymodal.core import DataError, Refusal, Values
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import dense
+from polymodal.data.cepstra import COEFFICIENTS, cepstral, run_of
 from polymodal.data.files import Folder, Limits
 from polymodal.data.gallery import asked, each_once, filled
 from polymodal.data.plain import Plain, plain_numbers
@@ -46,7 +47,7 @@ class AudioColumn(Column[SoundCells]):
     """Sounds by file name below the data folder, as bytes, or as arrays of samples at the learned rate.
 
     Learns the rate (the commonest of the training clips, at most 16 kHz, unless given), mean and spread of each band,
-    and how long clips are. The part is "sound" (n, frames, bands) float32: logarithms of power in bands of the mel
+    the same of what sums a clip up (`summary`; see `run_of`), and how long clips are. The part is "sound" (n, frames, bands) float32: logarithms of power in bands of the mel
     scale, in standard deviations of the training clips, NaN behind the end of a shorter one. A clip is heard up to
     `longest` seconds.
     """
@@ -59,14 +60,14 @@ class AudioColumn(Column[SoundCells]):
         self.names, self.name = [column], column
         self.hearing = replace(hearing, rate=rate or BEST_RATE)
         self.rate, self.longest, self.limits, self.cache_bytes = rate, longest, limits, cache_bytes
-        self.learned = SeriesScale([0.0] * hearing.bands, [1.0] * hearing.bands)
+        self.learned, self.summary = self._unlearned()
 
     def fit(self, table: DataTable, rows: Rows) -> None:
         """Listen to up to 300 training clips. Raises DataError where there are some and none can be used."""
         cells = self.read(table)
         there = np.sort(rows[cells.present[rows]])
-        bands = self.hearing.bands
-        self.learned = SeriesScale([0.0] * bands, [1.0] * bands, training_rows=len(there))
+        blank, self.summary = self._unlearned()
+        self.learned = replace(blank, training_rows=len(there))
         few = numpy_generator(0, "sound sample").choice(there, min(SAMPLE, len(there)), replace=False)
         values = [value for _, value in cells.ask(np.sort(few))]
         self.hearing = replace(self.hearing, rate=self.rate or self._commonest(cells, values))
@@ -80,6 +81,7 @@ class AudioColumn(Column[SoundCells]):
             raise _none_usable(self.name, len(problems), *problems[0])
         if usable:
             self.learned = replace(scaled(usable), training_rows=len(there))
+            self.summary = scaled([self._told(self._standard(clip)) for clip in usable])
 
     def read(self, table: DataTable) -> SoundCells:
         """Which rows name or hold a sound."""
@@ -96,33 +98,42 @@ class AudioColumn(Column[SoundCells]):
 
     def state(self) -> dict[str, Any]:
         """What was learned."""
-        return {**asdict(self.learned), "rate": self.hearing.rate}
+        summary = {"mean": self.summary.mean, "spread": self.summary.spread}
+        return {**asdict(self.learned), "rate": self.hearing.rate, "summary": summary}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become the column that gave this state."""
         known = dict(state)
         self.hearing = replace(self.hearing, rate=int(known.pop("rate")))
+        self.summary = SeriesScale(**known.pop("summary"))
         self.learned = SeriesScale(**known)
 
     def plain(self, cells: SoundCells, rows: Rows) -> list[Plain]:
-        """Mean and spread of each band over time, and how much it changes from frame to frame."""
-        bands = self.hearing.bands
-        table = np.full((len(rows), 3 * bands), np.nan)
+        """What sums each clip up: the shape of its spectrum, how much that varies, and how fast."""
+        table = np.full((len(rows), len(self.summary.mean)), np.nan)
         for start in range(0, len(rows), 500):
             values, _ = self.collate(cells, rows[start : start + 500])
             for place in np.flatnonzero(values.present.numpy()):
                 clip = values.data["sound"][values.index[place]].numpy()
-                clip = clip[~np.isnan(clip).all(axis=1)].astype(np.float64)
-                moved = np.abs(np.diff(clip, axis=0)).mean(axis=0) if len(clip) > 1 else np.zeros(bands)
-                table[start + place] = np.concatenate([clip.mean(axis=0), clip.std(axis=0), moved])
+                table[start + place] = self._told(clip[~np.isnan(clip).all(axis=1)])
         return [plain_numbers(table)]
+
+    def _unlearned(self) -> tuple[SeriesScale, SeriesScale]:
+        bands, told = self.hearing.bands, 3 * min(COEFFICIENTS, self.hearing.bands)
+        return SeriesScale([0.0] * bands, [1.0] * bands), SeriesScale([0.0] * told, [1.0] * told)
+
+    def _told(self, clip: np.ndarray) -> np.ndarray:
+        """(1, numbers) what sums up one clip (frames, bands)."""
+        return np.asarray(run_of(torch.from_numpy(clip).unsqueeze(0), cepstral(self.hearing.bands))[0].numpy())
+
+    def _standard(self, bands: np.ndarray) -> np.ndarray:
+        away = (bands - np.asarray(self.learned.mean)) / np.asarray(self.learned.spread)
+        return np.clip(away, -FARTHEST, FARTHEST).astype(np.float32)
 
     def _heard(self, cells: SoundCells, key: Hashable, value: object) -> np.ndarray:
         kept = cells.heard.get(key)
         if kept is None:
-            bands = self._bands(cells, value)
-            away = (bands - np.asarray(self.learned.mean)) / np.asarray(self.learned.spread)
-            kept = np.clip(away, -FARTHEST, FARTHEST).astype(np.float32)
+            kept = self._standard(self._bands(cells, value))
             if kept.nbytes * (len(cells.heard) + 1) <= cells.room:
                 cells.heard[key] = kept
         return kept

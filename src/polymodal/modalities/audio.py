@@ -19,11 +19,13 @@ from polymodal.data.hearing import AudioColumn
 from polymodal.data.series import FARTHEST
 from polymodal.data.sounds import Hearing
 from polymodal.encoders.series import PartReader, SeriesPlan
+from polymodal.encoders.summary import SummaryNet
+from polymodal.encoders.vectors import SideBySide
 from polymodal.modalities.base import Budget, Content, Modality, Parts
 
 __all__ = ["Audio"]
 
-Choice = Literal["convolution", "patches", "recurrent", "auto"]
+Choice = Literal["convolution", "patches", "recurrent", "summary", "both", "auto"]
 
 STRIDE = 4
 """Frames that the convolution takes at a time: windows of 25 ms each 10 ms, which look much like their neighbours."""
@@ -38,8 +40,9 @@ class Audio(Modality):
     Sound enters as the logarithm of its power in `bands` bands of the mel scale, each 10 ms, at `rate` in Hz ("auto"
     takes what training clips have, up to 16,000). With `level`, each clip is brought to the same loudness. A clip is
     heard up to `longest` seconds. `encoder` is "convolution" (over time), "patches" (a transformer), "recurrent",
-    "auto", or a function of the fitted column and the width that gives a module from the part "sound" (n, frames,
-    bands) to Tokens. `tokens` is "pooled" (one for a clip) or "steps" (several in order of time). `patch` is in frames;
+    "summary" (mean, spread and restlessness of the spectrum's shape: how it is said rather than what), "both"
+    (convolution and summary, a token of each), "auto", or a function of the fitted column and the width that gives a
+    module from the part "sound" (n, frames, bands) to Tokens. `tokens` is "pooled" (one for a clip) or "steps" (several in order of time). `patch` is in frames;
     None takes 8. `augment` is the strength of SpecAugment (Park et al. 2019; 0 = none). Files over `max_megabytes` are
     refused; `cache_megabytes` of finished clips stay in memory. Needs the extra: pip install "polymodal[audio]".
     """
@@ -66,6 +69,8 @@ class Audio(Modality):
         self.encoder, self.tokens, self.patch, self.layers = encoder, tokens, patch, layers
         self.dropout, self.augment = dropout, augment
         self.max_megabytes, self.cache_megabytes = max_megabytes, cache_megabytes
+        if tokens == "steps" and encoder in ("summary", "both"):
+            raise ValueError(f'a summary has no steps: encoder "{encoder}" goes with tokens "pooled"')
         limits, kept = Limits(bytes=int(max_megabytes * 2**20)), int(cache_megabytes * 2**20)
         hearing = Hearing(bands=bands, level=level)
         self.reader = AudioColumn(column, hearing, None if rate == "auto" else rate, longest, limits, kept)
@@ -83,10 +88,15 @@ class Audio(Modality):
         """A net for clips like those of the training rows."""
         if callable(self.encoder):
             return self.encoder(self.reader, width)
-        learned = self.reader.learned
+        kind, learned, summary = self.chosen()[0], self.reader.learned, self.reader.summary
+        told = SummaryNet(learned.channels, summary.mean, summary.spread, width, dropout=self.dropout)
+        if kind == "summary":
+            return PartReader("sound", told)
         size = (learned.channels, learned.steps, learned.longest, self.patch_frames)
         plan = SeriesPlan(*size, layers=self.layers, dropout=self.dropout, tokens=self.tokens, stride=STRIDE)
-        return PartReader("sound", plan.build(self.chosen()[0], width))
+        if kind != "both":
+            return PartReader("sound", plan.build(kind, width))
+        return SideBySide([PartReader("sound", plan.build("convolution", width)), PartReader("sound", told)])
 
     @property
     def patch_frames(self) -> int:
