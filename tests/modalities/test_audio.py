@@ -11,6 +11,7 @@ from polymodal.core.seeding import torch_generator
 from polymodal.data import inference
 from polymodal.data.tables import read_table
 from polymodal.modalities import Audio
+from polymodal.modalities.audio import _moved
 from polymodal.testing import check_modality
 
 soundfile = pytest.importorskip("soundfile", reason='needs the extra: pip install "polymodal[audio]"')
@@ -50,6 +51,27 @@ def test_masks_are_one_run_of_bands_and_one_of_frames() -> None:
         assert edges.max() == 1
     assert torch.equal(covered, bands.unsqueeze(1) | frames.unsqueeze(2))
     assert 0.0 < float(bands.float().mean()) < 0.25
+
+
+def test_a_spectrum_is_moved_by_parts_of_a_band() -> None:
+    sound = torch.arange(8.0).expand(3, 2, 8).clone()
+    sound[1, 1] = torch.nan
+    moved = _moved(sound, torch.tensor([0.5, -2.0, 0.0]))
+    assert moved[0, 0].tolist() == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.0]
+    assert moved[1, 0].tolist() == [0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert torch.equal(moved[2], sound[2])
+    assert torch.equal(moved.isnan(), sound.isnan())
+
+
+def test_by_default_a_clip_is_read_both_ways() -> None:
+    for options, tokens in (({}, 2), ({"tokens": "steps"}, None), ({"encoder": "summary"}, 1)):
+        audio = Audio("sound", **options)
+        table = audio.example(12, seed=0)
+        audio.reader.fit(table, np.arange(12))
+        values, _ = audio.reader.collate(audio.reader.read(table), np.arange(12))
+        made = audio.build_encoder(16).eval()(values.data)
+        assert tokens is None or made.values.shape[1] == tokens
+        assert (audio.chosen()[0] == "both") == (not options)
 
 
 def test_init_takes_sound_files_for_audio(tmp_path: Path) -> None:

@@ -33,6 +33,9 @@ STRIDE = 4
 MASKED_BANDS, MASKED_TIME = 0.25, 0.2
 """The widest masks of SpecAugment at strength 1: shares of the bands, and of the clip."""
 
+SHIFTED = 0.125
+"""How far a spectrum is moved up or down at most at strength 1, in shares of the bands: throats differ in length."""
+
 
 class Audio(Modality):
     """A column of sounds (wav, flac, ogg, mp3), by file name, as bytes, or as arrays of samples.
@@ -43,7 +46,8 @@ class Audio(Modality):
     "summary" (mean, spread and restlessness of the spectrum's shape: how it is said rather than what), "both"
     (convolution and summary, a token of each), "auto", or a function of the fitted column and the width that gives a
     module from the part "sound" (n, frames, bands) to Tokens. `tokens` is "pooled" (one for a clip) or "steps" (several in order of time). `patch` is in frames;
-    None takes 8. `augment` is the strength of SpecAugment (Park et al. 2019; 0 = none). Files over `max_megabytes` are
+    None takes 8. `augment` is the strength of training's changes: SpecAugment (Park et al. 2019), and spectra moved up or
+    down; 0 = none. Files over `max_megabytes` are
     refused; `cache_megabytes` of finished clips stay in memory. Needs the extra: pip install "polymodal[audio]".
     """
 
@@ -81,8 +85,10 @@ class Audio(Modality):
             return "custom", "a function builds it"
         if self.encoder != "auto":
             return self.encoder, "the spec asks for it"
-        rows = self.reader.learned.training_rows
-        return "convolution", f"with {rows:,} training clips a convolution over time learns more than a transformer"
+        seen = f"with {self.reader.learned.training_rows:,} training clips"
+        if self.tokens == "steps":
+            return "convolution", f"{seen} a convolution over time learns more than a transformer"
+        return "both", f"a summary tells how it is said, a convolution over time what: {seen} both are learned"
 
     def build_encoder(self, width: int) -> nn.Module:
         """A net for clips like those of the training rows."""
@@ -104,15 +110,15 @@ class Audio(Modality):
         return self.patch if self.patch is not None else 8
 
     def perturb(self, parts: Parts, generator: Generator) -> Parts:
-        """Cover a run of bands and a run of frames with the mean of training clips, each clip on its own."""
+        """Move the spectrum up or down, and cover a run of bands and one of frames with the mean of training clips."""
         if self.augment == 0.0:
             return parts
-        sound = parts["sound"]
+        count, longest, bands = parts["sound"].shape
+        drawn = torch.rand(5, count, generator=generator)
+        strength = min(self.augment, 1.0)
+        sound = _moved(parts["sound"], (2 * drawn[4] - 1) * SHIFTED * strength * bands)
         known = ~sound.isnan()
         frames = known.any(dim=2).sum(dim=1).cpu()
-        count, longest, bands = sound.shape
-        drawn = torch.rand(4, count, generator=generator)
-        strength = min(self.augment, 1.0)
         across = _run(drawn[0], drawn[1], torch.full((count,), bands), bands, MASKED_BANDS * strength)
         along = _run(drawn[2], drawn[3], frames, longest, MASKED_TIME * strength)
         covered = (across.unsqueeze(1) | along.unsqueeze(2)).to(sound.device)
@@ -145,6 +151,20 @@ class Audio(Modality):
             empty[0], empty[rows // 2] = False, True
         shown = [None if gone else cell for cell, gone in zip(cells, empty, strict=True)]
         return DataTable(pd.DataFrame({self.column: pd.Series(shown, dtype=object)}), source="audio example")
+
+
+def _moved(sound: Tensor, by: Tensor) -> Tensor:
+    """Each of the clips (n, frames, bands) with its spectrum moved by so many bands (n,); the outermost are repeated.
+
+    What lies between two bands is drawn straight. Moving mel bands stretches the frequencies of speech about as a
+    longer or shorter throat does (Jaitly and Hinton 2013).
+    """
+    bands = sound.shape[2]
+    place = (torch.arange(bands) + by.unsqueeze(1)).clamp(0, bands - 1).to(sound)
+    low = place.floor().clamp(max=bands - 2)
+    share = (place - low).unsqueeze(1)
+    low = low.long().unsqueeze(1).expand(sound.shape)
+    return torch.lerp(sound.gather(2, low), sound.gather(2, low + 1), share)
 
 
 def _run(size: Tensor, start: Tensor, lengths: Tensor, places: int, most: float) -> Tensor:

@@ -32,13 +32,16 @@ SPEAKERS = ("03", "08", "09", "10", "11", "12", "13", "14", "15", "16")
 
 
 def _derive(source: Path, target: Path) -> None:
-    """One row for each clip: file, speaker, sentence, emotion, take."""
-    names = sorted(path.name for path in (source / CLIPS).glob("*.flac"))
-    rows = [
-        {"file": name, "speaker": name[:2], "sentence": name[2:5], "emotion": MOODS[name[5]], "take": name[6]}
-        for name in names
-    ]
+    """One row for each clip: clip, file, speaker, sentence, emotion, take."""
+    rows = [_told(path) for path in sorted((source / CLIPS).glob("*.flac"))]
     pd.DataFrame(rows).to_parquet(target / TABLE, index=False)
+
+
+def _told(path: Path) -> dict[str, str]:
+    """What the name of a clip says, such as 03a01Fa.flac."""
+    clip = path.stem
+    told = {"speaker": clip[:2], "sentence": clip[2:5], "emotion": MOODS[clip[5]], "take": clip[6:]}
+    return {"clip": clip, "file": path.name, **told}
 
 
 def _describe(source: Path, target: Path) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def _describe(source: Path, target: Path) -> dict[str, Any]:
         "data": {
             "table": str(target / TABLE),
             "files": str(source / CLIPS),
-            "id": "file",
+            "id": "clip",
             "group": "speaker",
             "split": {"column": "speaker", "test": ["15", "16"]},
         },
@@ -65,7 +68,7 @@ SET = DataSet(
     ),
     licence="free to download, citation asked (Burkhardt et al. 2005); CC0 in later releases (to be checked)",
     rows=535,
-    tables={TABLE: "derived; one row for each clip: file, speaker, sentence, emotion, take"},
+    tables={TABLE: "derived; one row for each clip: clip, file, speaker, sentence, emotion, take"},
     files={f"{CLIPS}/": "a1c585293645799b5a2588e20902c27e35210088661588b3e42c25b1b49c2c19"},
     derive=_derive,
     describe=_describe,
