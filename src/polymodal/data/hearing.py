@@ -47,9 +47,9 @@ class AudioColumn(Column[SoundCells]):
     """Sounds by file name below the data folder, as bytes, or as arrays of samples at the learned rate.
 
     Learns the rate (the commonest of the training clips, at most 16 kHz, unless given), mean and spread of each band,
-    the same of what sums a clip up (`summary`; see `run_of`), and how long clips are. The part is "sound" (n, frames, bands) float32: logarithms of power in bands of the mel
-    scale, in standard deviations of the training clips, NaN behind the end of a shorter one. A clip is heard up to
-    `longest` seconds.
+    the same of what sums a clip up (`summary`; see `run_of`), and how long clips are. The part is "sound" (n, frames,
+    bands) float32: logarithms of power in bands of the mel scale, in standard deviations of the training clips, NaN
+    behind the end of a shorter one. A clip is heard up to `longest` seconds.
     """
 
     holds_files = True

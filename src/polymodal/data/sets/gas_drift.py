@@ -8,7 +8,9 @@ are whole and neither first nor last, and without batch 6 toluene, which 3 to 5 
 The numbers are unscaled, up to 670,000 in one column and below 100 in another. `log_ppm` is the decimal logarithm of
 the concentration, 5 to 1,000 ppm; it takes 40 values, and its range differs from gas to gas.
 
-A sensor is a modality of its own, a table of its eight numbers, so that any of them may be dead.
+All sensors are one table. A dead one has eight empty cells, so training hides many: with three tenths of them accuracy
+on batch 3 (taught by 1, 2 and 6) was .974 and on batch 6 (by 1 to 3) .728, with the usual twentieth .977 and .742.
+A modality for each sensor had .677 on batch 6 and took several times as long.
 """
 
 from pathlib import Path
@@ -45,7 +47,7 @@ def _describe(_source: Path, target: Path) -> dict[str, Any]:
             "group": "batch",
             "split": {"column": "part", "validation": ["validation"], "test": ["test"]},
         },
-        "modalities": {sensor: {"type": "table", "columns": [f"{sensor}_*"]} for sensor in SENSORS},
+        "modalities": {"array": {"type": "table", "columns": ["sensor_*"], "drop": 0.3}},
         "tasks": {
             "gas": {"type": "multiclass", "target": "gas"},
             "concentration": {"type": "regression", "target": "log_ppm"},
