@@ -101,7 +101,7 @@ def test_names_that_are_no_table_are_refused(tmp_path):
     (tmp_path / "book.xlsx").write_text("a", "utf-8")
     (tmp_path / "folder.csv").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")
-    for name, code in [("lab.csv", "no-such-table"), ("book.xlsx", "unknown-format"), ("folder.csv", "no-such-table"),
+    for name, code in [("lab.csv", "no-such-table"), ("book.xlsx", "unknown-format"), ("folder.csv", "unusable-folder"),
                        ("pipe.csv", "no-such-table"), ("no/where.csv", "no-such-table"),
                        ("n\0l.csv", "no-such-table")]:  # fmt: skip
         with pytest.raises(DataError) as refused:

@@ -12,7 +12,10 @@ from polymodal.cli.tables import aligned
 __all__ = ["add_to", "get_set", "init", "list_sets", "validate"]
 
 Table = Annotated[
-    Path, typer.Argument(metavar="TABLE", help="csv, tsv, parquet, feather, jsonl or FASTA.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="TABLE", help="csv, tsv, parquet, feather, jsonl, FASTA, or a folder of files.", show_default=False
+    ),
 ]
 
 

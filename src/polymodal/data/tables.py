@@ -16,6 +16,7 @@ from polymodal.data.columns import check_names, typed_frame
 from polymodal.data.delimited import read_delimited
 from polymodal.data.fasta import FASTA_SUFFIXES, read_fasta
 from polymodal.data.jsonlines import read_jsonlines
+from polymodal.data.listing import files_beside, read_folder
 
 __all__ = ["from_frame", "read_table"]
 
@@ -26,18 +27,21 @@ _PACKED = (".xz", ".gz", ".bz2")
 def read_table(
     path: str | os.PathLike[str], missing: Sequence[str] = ("",), files: str | os.PathLike[str] | None = None
 ) -> DataTable:
-    """Read a table from csv, tsv, parquet, feather, jsonl, or FASTA (also packed, as .fasta.xz).
+    """Read a table from csv, tsv, parquet, feather, jsonl, or FASTA (also packed, as .fasta.xz); or list a folder.
 
     Text formats arrive as strings, cell for cell as they were written; typed formats keep their types. `missing` are
-    the marks that mean "no value", `files` the folder that file columns are relative to. Raises DataError, with the
-    place, for what cannot be read.
+    the marks that mean "no value", `files` the folder that file columns are relative to. A folder is a table of the
+    files in it (see `read_folder`). Raises DataError, with the place, for what cannot be read.
     """
     place = Path(path)
     suffix = _checked_suffix(place)
     notes: Sequence[str] = ()
     first_line = None
     try:
-        if suffix in {".jsonl", ".ndjson"}:
+        if suffix == "folder":
+            frame, notes = read_folder(place)
+            files = files_beside(place) if files is None else files
+        elif suffix in {".jsonl", ".ndjson"}:
             frame, first_line = read_jsonlines(place)
         elif suffix in {".parquet", ".pq", ".feather", ".arrow"}:
             frame, notes = _read_typed(place, suffix)
@@ -87,7 +91,7 @@ def _framed(values: np.ndarray, source: str) -> pd.DataFrame:
 
 def _checked_suffix(path: Path) -> str:
     try:
-        exists, plain = path.exists(), path.is_file()
+        exists, plain, folder = path.exists(), path.is_file(), path.is_dir()
         siblings = [other.name for other in path.parent.iterdir()] if not exists and path.parent.is_dir() else []
     except (OSError, ValueError) as error:
         raise _absent(path, str(error), "check the name") from error
@@ -95,8 +99,10 @@ def _checked_suffix(path: Path) -> str:
         raise _absent(
             path, "no such file", did_you_mean(path.name, siblings[:1000]) if siblings else "check the folder"
         )
+    if folder:
+        return "folder"
     if not plain:
-        raise _absent(path, "a folder, a device or a pipe", "name a file")
+        raise _absent(path, "a device or a pipe", "name a file or a folder")
     suffix = path.suffix.lower()
     if suffix in _PACKED and Path(path.stem).suffix.lower() in FASTA_SUFFIXES:
         return Path(path.stem).suffix.lower()

@@ -11,6 +11,7 @@ import numpy as np
 from polymodal import run
 from polymodal.core.seeding import numpy_generator
 from polymodal.data import sets
+from polymodal.data.listing import files_beside
 from polymodal.data.tables import read_table
 from polymodal.evaluation import judge_run
 from polymodal.report import build_report
@@ -76,7 +77,7 @@ class Kitchen:
         self.out.mkdir(parents=True, exist_ok=True)
         table = self.out / f"taste-{path.stem}.parquet"
         frame.iloc[kept].reset_index(drop=True).to_parquet(table, index=False)
-        files = spec.path(spec.data.files) if spec.data.files is not None else path.parent
+        files = spec.path(spec.data.files) if spec.data.files is not None else files_beside(path)
         plain["data"] |= {"table": str(table.resolve()), "files": str(files.resolve())}
         return Spec.from_dict(plain, name=spec.source.name).override(*(f"{key}={value}" for key, value in TINY.items()))
 

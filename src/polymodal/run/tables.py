@@ -17,6 +17,7 @@ from polymodal.data.cells import content_codes
 from polymodal.data.findings import Finding, Roles, examine, inseparable, refuse
 from polymodal.data.joins import JoinReport, join
 from polymodal.data.kinds import parse_labels
+from polymodal.data.listing import files_beside
 from polymodal.data.splits import Split, SplitPlan, strata_of
 from polymodal.data.tables import read_table
 from polymodal.model import Ensemble
@@ -70,7 +71,9 @@ def _anchored(spec: Spec, folder: Path) -> Spec:
 
     given = spec.data
     data["data"]["table"] = relative(given.table)
-    data["data"]["files"] = relative(given.files if given.files is not None else str(Path(given.table).parent))
+    data["data"]["files"] = relative(
+        given.files if given.files is not None else str(files_beside(spec.path(given.table)))
+    )
     if spec.start_from is not None:
         data["model"]["start_from"] = Path(os.path.relpath(spec.start_from, folder)).as_posix()
     if given.join:
@@ -82,7 +85,7 @@ def read_source(spec: Spec, path: Path, files: Path | None = None) -> tuple[Data
     """A table in the form that the spec describes: the same missing marks, files (unless given) and joins."""
     data = spec.data
     if files is None:
-        files = spec.path(data.files) if data.files is not None else path.parent
+        files = spec.path(data.files) if data.files is not None else files_beside(path)
     table = read_table(path, missing=data.missing, files=files)
     reports = []
     for other in data.join:
@@ -176,7 +179,7 @@ def read_new(
             remedy="name the table that these modalities are in, or rename its columns",
         )
     if files is None and _lies_beside(table, path, readers):
-        table = replace(table, files=path.parent)
+        table = replace(table, files=files_beside(path))
     return with_absent(table, readers), absent
 
 
@@ -185,7 +188,7 @@ def _lies_beside(table: DataTable, path: Path, readers: Mapping[str, Column[Any]
     columns = [name for part in readers.values() if part.holds_files for name in part.names if name in table.frame]
     named = (cell for name in columns for cell in parse_labels(table.column(name), table.missing) if cell is not None)
     first = next((str(cell) for cell in named if not Path(str(cell)).is_absolute()), None)
-    return first is not None and "\0" not in first and (path.parent / first).is_file()
+    return first is not None and "\0" not in first and (files_beside(path) / first).is_file()
 
 
 def with_absent(table: DataTable, readers: Mapping[str, Column[Any]]) -> DataTable:

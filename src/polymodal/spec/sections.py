@@ -82,7 +82,8 @@ class DataSection(BaseModel):
     model_config = STRICT
 
     table: str = Field(
-        min_length=1, description="The table: csv, tsv, parquet, feather, jsonl or FASTA, relative to the spec."
+        min_length=1,
+        description="The table, relative to the spec: csv, tsv, parquet, feather, jsonl, FASTA, or a folder of files.",
     )
     files: str | None = Field(
         default=None, description="The folder that file columns are relative to; no path may leave it."
