@@ -34,7 +34,9 @@ def _derive(source: Path, target: Path) -> None:
     with np.load(source / ARCHIVE) as held:
         numbers, gas, ppm, batch = (held[name] for name in ("x", "gas", "ppm", "batch"))
     part = np.where(np.isin(batch, STOPPING), "validation", np.where(np.isin(batch, TRAINING), "train", "test"))
-    told = pd.DataFrame({"batch": batch.astype(np.int64), "part": part, "gas": gas, "log_ppm": np.log10(ppm)})
+    told = pd.DataFrame(
+        {"batch": batch.astype(np.int64), "part": part, "gas": gas, "log_ppm": np.log10(ppm.astype(np.float64))}
+    )
     read = pd.DataFrame(numbers, columns=[f"{sensor}_{feature}" for sensor in SENSORS for feature in FEATURES])
     pd.concat([told, read], axis=1).to_parquet(target / TABLE, index=False)
 
