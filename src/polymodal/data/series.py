@@ -17,7 +17,7 @@ from polymodal.data.plain import Plain, plain_numbers
 from polymodal.data.selection import expand_columns
 from polymodal.data.traces import from_bytes, from_cell
 
-__all__ = ["FARTHEST", "Layout", "SeriesCells", "SeriesColumn", "SeriesScale", "scaled", "side_by_side"]
+__all__ = ["FARTHEST", "Layout", "SeriesCells", "SeriesColumn", "SeriesScale", "filled", "scaled", "side_by_side"]
 
 Layout = Literal["channels", "steps"]
 
@@ -109,7 +109,7 @@ class SeriesColumn(Column[SeriesCells]):
     def read(self, table: DataTable) -> SeriesCells:
         """Which rows have a series; numbers are parsed, files stay closed."""
         columns = {name: dense(table.column(name)) for name in self.chosen or self.names}
-        there = np.stack([_there(series, table.missing) for series in columns.values()], axis=1)
+        there = np.stack([filled(series, table.missing) for series in columns.values()], axis=1)
         single = all(is_number(series) for series in columns.values()) and not self.holds_files
         matrix = np.stack([numbers_of(series) for series in columns.values()], axis=1) if single else None
         if matrix is not None:
@@ -198,7 +198,8 @@ class SeriesColumn(Column[SeriesCells]):
         return np.clip(scaled, -FARTHEST, FARTHEST).astype(np.float32)
 
 
-def _there(series: pd.Series, missing: Sequence[str]) -> np.ndarray:
+def filled(series: pd.Series, missing: Sequence[str]) -> np.ndarray:
+    """(n,) True where a cell holds something: a number, text that is no mark of absence, a list that is not empty."""
     if series.dtype != object:
         return ~absent(series, missing)
     marks = {"", *(mark.strip() for mark in missing)}

@@ -63,13 +63,14 @@ class MultimodalEstimator(Multimodal):
             expected = "targets that are no columns of X"
             raise UsageProblem("target-among-inputs", where="fit", expected=expected, found=found, remedy=remedy)
         given = {name: copy.deepcopy(task) for name, task in (self.tasks or {}).items()}
-        strange = sorted(set(given) - set(self.targets_))
+        strange = sorted(name for name, task in given.items() if not {name, *task.targets} & set(self.targets_))
         if strange:
             expected, remedy = f"names of columns of y: {', '.join(self.targets_)}", "rename or take them out"
             raise UsageProblem(
                 "unknown-target", where="tasks", expected=expected, found=", ".join(strange), remedy=remedy
             )
-        rest = targets.drop(columns=list(given))
+        answered = {name for key, task in given.items() for name in (key, *task.targets)}
+        rest = targets[[name for name in targets.columns if name not in answered]]
         tasks = given | (_guessed(rest) if len(rest.columns) else {})
         self._fit(frame, targets, tasks, groups)
         self.single_ = np.ndim(y) == 1

@@ -19,6 +19,8 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 from polymodal.core.seeding import derive, numpy_generator
 from polymodal.data.plain import Plain
 from polymodal.evaluation.design import Design
+from polymodal.evaluation.proportional import Hazards, chosen_strength, penalised_cox, tree_hazards
+from polymodal.tasks.hazards import Curves, baseline_hazard
 from polymodal.tasks.metrics import SMALLEST, AnswerKind, Answers
 
 __all__ = ["Baseline", "Question", "boosting", "fit_baselines", "linear", "trivial"]
@@ -39,8 +41,8 @@ class Question:
     """One task put to plain models: which rows teach, which rows ask, and what is true.
 
     `train` and `test` are row numbers of the design, labelled rows only; `train_truth` and `test_truth` are labels,
-    numbers or (n, classes) booleans as `Answers` has them. `groups` of the training rows stay together when the penalty
-    is chosen.
+    numbers, outcomes or (n, classes) booleans as `Answers` has them. `groups` of the training rows stay together when
+    the penalty is chosen. `times` are those of curves, where there are such.
     """
 
     kind: AnswerKind
@@ -50,10 +52,17 @@ class Question:
     test: np.ndarray
     test_truth: np.ndarray
     groups: np.ndarray | None = None
+    times: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
-    def answered(self, prediction: np.ndarray, probabilities: np.ndarray | None = None) -> Answers:
+    def answered(
+        self, prediction: np.ndarray, probabilities: np.ndarray | None = None, curves: Curves | None = None
+    ) -> Answers:
         """A plain model's predictions for the test rows beside the truth."""
-        return Answers(self.kind, self.test_truth, prediction, probabilities, self.classes)
+        return Answers(self.kind, self.test_truth, prediction, probabilities, self.classes, curves)
+
+    def timed(self, found: Hazards) -> Answers:
+        """The risks of a plain model, and the curves that follow from them."""
+        return self.answered(found.risk, curves=found.curves(self.times))
 
     def decided(self, probabilities: np.ndarray) -> Answers:
         """Labels out of probabilities, by the rule that our own tasks decide by."""
@@ -99,8 +108,10 @@ def fit_baselines(question: Question, blocks: Sequence[Plain] | Design, *, seed:
 
 
 def trivial(question: Question) -> Baseline:
-    """The same answer for every row: how often each class occurred, or the mean."""
+    """The same answer for every row: how often each class occurred, the mean, or one curve."""
     rows = len(question.train)
+    if question.kind == "times":
+        return Baseline(question.timed(Hazards.nobody_apart(question.train_truth, len(question.test))), rows)
     if question.kind == "numbers":
         middle = float(np.mean(question.train_truth))
         return Baseline(question.answered(np.full(len(question.test), middle)), rows, {"mean": middle})
@@ -109,12 +120,15 @@ def trivial(question: Question) -> Baseline:
 
 
 def linear(question: Question, design: Design, *, seed: int = 0) -> Baseline:
-    """Logistic or ridge regression; its penalty is the one that predicts held-out training rows best.
+    """Logistic, ridge or Cox regression; its penalty is the one that predicts held-out training rows best.
 
-    Three folds, grouped where groups are given, of at most 2,000 training rows choose among seven penalties by log loss
-    or squared error; the chosen one is fitted to all training rows. Long texts of many rows are fitted by ten passes of
-    SAGA (Defazio et al. 2014), whose log loss on new rows is as low as that of a fit that goes on for minutes.
+    Three folds, grouped where groups are given, of at most 2,000 training rows choose among seven penalties by log
+    loss, squared error or partial likelihood; the chosen one is fitted to all training rows. Long texts of many rows
+    are fitted by ten passes of SAGA (Defazio et al. 2014), whose log loss on new rows is as low as that of a fit that
+    goes on for minutes.
     """
+    if question.kind == "times":
+        return _cox(question, design.linear, seed)
     features, targets = design.linear, _targets(question)
     rows = _some(np.arange(len(question.train)), _affordable(features, targets), seed, "fit")
     chosen = _some(rows, CHOICE_ROWS, seed, "choice")
@@ -132,7 +146,8 @@ def linear(question: Question, design: Design, *, seed: int = 0) -> Baseline:
 def boosting(question: Question, design: Design, *, seed: int = 0) -> Baseline:
     """Gradient boosted trees on the table's columns and the main axes of texts and pictures.
 
-    From 500 rows on, a tenth of them decides when to stop. A design without any column gets the trivial answer.
+    From 500 rows on, a tenth of them decides when to stop. A design without any column gets the trivial answer. Of
+    times to an event they learn the risk on a baseline that is held fixed.
     """
     rows = _some(np.arange(len(question.train)), FIT_ROWS, seed, "fit")
     table, categories = design.table
@@ -154,6 +169,9 @@ def boosting(question: Question, design: Design, *, seed: int = 0) -> Baseline:
         "categorical_features": categories if any(categories) else None,
         "random_state": derive(seed, "boosting") % 2**31,
     }
+    if question.kind == "times":
+        found = tree_hazards(options, table[question.train[rows]], targets[rows], table[question.test])
+        return Baseline(question.timed(found), len(rows))
     kind = HistGradientBoostingRegressor if question.kind == "numbers" else HistGradientBoostingClassifier
     made = _predict(
         lambda: kind(**options),
@@ -166,12 +184,27 @@ def boosting(question: Question, design: Design, *, seed: int = 0) -> Baseline:
 
 
 def _targets(question: Question) -> np.ndarray:
-    """Numbers (n,), or classes as (n, classes) zeros and ones."""
+    """Numbers or outcomes (n,), or classes as (n, classes) zeros and ones."""
+    if question.kind == "times":
+        return question.train_truth
     if question.kind == "numbers":
         return np.asarray(question.train_truth, dtype=np.float64)
     if question.kind == "labels":
         return np.asarray(question.train_truth, dtype=np.float64)
     return (question.train_truth[:, None] == np.asarray(question.classes, dtype=object)).astype(np.float64)
+
+
+def _cox(question: Question, features: Any, seed: int) -> Baseline:
+    truth = question.train_truth
+    rows = _some(np.arange(len(question.train)), _affordable(features, truth), seed, "fit")
+    chosen = _some(rows, CHOICE_ROWS, seed, "choice")
+    folds = _folds(question, chosen, seed)
+    strength = chosen_strength(features[question.train[chosen]], truth[chosen], STRENGTHS, folds)
+    learned = features[question.train[rows]]
+    weights = penalised_cox(learned, truth[rows], strength)
+    baseline = baseline_hazard(truth[rows], np.asarray(learned @ weights))
+    found = Hazards(np.asarray(features[question.test] @ weights), baseline)
+    return Baseline(question.timed(found), len(rows), {"C": strength})
 
 
 def _as_answers(question: Question, made: np.ndarray) -> Answers:

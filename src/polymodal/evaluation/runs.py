@@ -24,7 +24,7 @@ from polymodal.training.predicting import answers, outputs
 __all__ = ["floors", "judge_run"]
 
 FLOORS = ("linear", "boosting")
-PLAIN = ("classes", "ordered", "labels", "numbers")
+PLAIN = ("classes", "ordered", "labels", "numbers", "times")
 """Kinds of answers that plain models can give."""
 
 
@@ -163,6 +163,7 @@ def floors(fitted: Fitted, groups: np.ndarray | None = None, *, seed: int = 0) -
             test,
             _truth(fitted, name, rows[test]),
             None if groups is None else groups[rows[train]],
+            task.times,
         )
         found[name] = fit_baselines(question, design, seed=seed)
     return found

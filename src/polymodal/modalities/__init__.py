@@ -13,6 +13,7 @@ from polymodal.modalities.base import Budget, Modality, Parts
 from polymodal.modalities.embedding import Embedding
 from polymodal.modalities.image import Image
 from polymodal.modalities.molecule import Molecule
+from polymodal.modalities.omics import Omics
 from polymodal.modalities.protein import Protein
 from polymodal.modalities.signal import Signal
 from polymodal.modalities.structure import Structure
@@ -27,6 +28,7 @@ __all__ = [
     "Image",
     "Modality",
     "Molecule",
+    "Omics",
     "Parts",
     "Protein",
     "Signal",

@@ -69,6 +69,6 @@ def chosen_parts(asked: Sequence[str] | None, able: Sequence[str], who: str, lea
 
 
 def contrasting(tasks: Collection[Task], objectives: Collection[Objective]) -> bool:
-    """Whether all that is learned is to tell rows apart; labels need many small steps more than large ones."""
-    aligned = [task.aligns for task in tasks]
+    """Whether all that is learned is to tell or rank rows; labels need many small steps more than large ones."""
+    aligned = [task.aligns or task.compares for task in tasks]
     return all(aligned) and any([*aligned, *(objective.contrasts for objective in objectives)])

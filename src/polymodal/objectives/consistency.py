@@ -41,8 +41,13 @@ class Consistency(Objective):
         self.tasks, self.sure, self.rate, self.weight = tasks, sure, rate, weight
 
     def chosen(self, modalities: Mapping[str, Modality], tasks: Mapping[str, Task]) -> list[str]:
-        """The tasks to teach: those that have losses of their own, and not a head that is taught."""
-        able = [name for name, task in tasks.items() if type(task).losses is not Task.losses]
+        """The tasks to teach: those that have losses of their own, and not a head that is taught.
+
+        Of times to an event nothing can be said that would be a label.
+        """
+        able = [
+            name for name, task in tasks.items() if type(task).losses is not Task.losses and task.answers != "times"
+        ]
         return chosen_parts(self.tasks, able, "consistency")
 
     def build(self, model: Model) -> None:

@@ -15,7 +15,13 @@ from polymodal.run import answers_nothing
 
 __all__ = ["Facts", "TaskFacts", "read_facts"]
 
-KINDS = {"regression": "numbers", "ordinal": "ordered", "multilabel": "labels", "retrieval": "ranks"}
+KINDS = {
+    "regression": "numbers",
+    "ordinal": "ordered",
+    "multilabel": "labels",
+    "survival": "times",
+    "retrieval": "ranks",
+}
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ EXPLAINED = {
     "pearson": ("Pearson’s r", "How well predictions follow the truth on a straight line."),
     "spearman": ("Spearman’s ρ", "How well predictions put the rows in order."),
     "qwk": ("quadratic kappa", "Agreement on an ordered scale beyond chance: 0 is chance, 1 is perfect."),
-    "c_index": ("concordance", "How often the larger of two true values has the larger prediction."),
+    "c_index": ("concordance", "How often the prediction knows which of two rows comes first: 0.5 is guessing."),
+    "integrated_brier": ("integrated Brier score", "The squared error of the chances over time; lower is better."),
     "mrr": ("mean reciprocal rank", "The mean of 1 / rank of what was sought: 1 is always first, .5 always second."),
     "recall_at_1": ("recall at 1", "The share of queries that find what they seek at the first place."),
     "recall_at_5": ("recall at 5", "The share of queries that find what they seek among the first five."),
@@ -49,8 +50,8 @@ FLOORS = {"trivial": "commonest answer", "linear": "linear model", "boosting": "
 
 
 def floor(name: str, kind: str) -> str:
-    """A plain model's name; the trivial one says the mean of numbers, and nothing of what is sought."""
-    trivial = {"numbers": "mean", "ranks": "blind search"}
+    """A plain model's name; the trivial one says the mean of numbers, one curve, and nothing of what is sought."""
+    trivial = {"numbers": "mean", "times": "one curve for all", "ranks": "blind search"}
     return trivial[kind] if name == "trivial" and kind in trivial else FLOORS.get(name, name)
 
 

@@ -19,9 +19,11 @@ from polymodal.model import Ensemble, Model
 from polymodal.run.division import Division
 from polymodal.run.starting import Start
 from polymodal.spec import Parts
+from polymodal.tasks.base import Task
 from polymodal.training import train
 from polymodal.training.batches import sweep
 from polymodal.training.learner import Learner
+from polymodal.training.predicting import outputs
 
 __all__ = ["Fitted", "Watch", "fit_parts"]
 
@@ -80,9 +82,22 @@ def fit_parts(
         _member(number, replace(parts, settings=settings), samples, division.member(number, told), place, watch)
         for number in range(settings.members or 1)
     ]
-    split = division.split
+    model, split = Ensemble(members).eval(), division.split
+    _settle(model, samples, np.intersect1d(learned, told))
     rest = [np.intersect1d(rows, kept) for rows in (split.train, split.validation, split.test)]
-    return Fitted(Ensemble(members).eval(), samples, Split(*rest), table)
+    return Fitted(model, samples, Split(*rest), table)
+
+
+def _settle(model: Ensemble, samples: Samples, rows: Rows) -> None:
+    """Let the tasks that ask for it learn from what the finished model says of the rows it learned from."""
+    asking = [name for name, task in model.tasks.items() if type(task).settle is not Task.settle]
+    if not asking:
+        return
+    made = outputs(model, samples, rows, taught=False)
+    for name in asking:
+        column, cells = samples.targets[name]
+        target = column.collate(cells, rows)[0]
+        model.tasks[name].settle(made[name][target.present], target.data["target"][target.index[target.present]])
 
 
 def _member(

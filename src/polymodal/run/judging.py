@@ -25,7 +25,8 @@ __all__ = ["as_answers", "decoded_columns", "drawn", "group_labels", "judge", "p
 
 def as_answers(model: Ensemble, name: str, decoded: Decoded, truth: np.ndarray) -> Answers:
     """What a task predicted beside what is true, in the form that metrics read."""
-    return Answers(model.tasks[name].answers, truth, decoded.prediction, decoded.probabilities, decoded.classes)
+    made = decoded.prediction, decoded.probabilities, decoded.classes, decoded.curves
+    return Answers(model.tasks[name].answers, truth, *made)
 
 
 def _named(task: str, aspect: Aspect) -> str:
@@ -89,7 +90,9 @@ def predictions(
                 there[labelled] = aspect.rows
                 columns[f"{_named(name, aspect)}.rank"] = _spread(aspect.decoded.prediction, there)
             continue
-        columns[f"{name}.target"] = _spread(written(truth, task.classes), labelled)
+        parts = {"target": truth} if truth.dtype.names is None else {each: truth[each] for each in truth.dtype.names}
+        for part, known in parts.items():
+            columns[f"{name}.{part}"] = _spread(written(known, task.classes), labelled)
         columns |= decoded_columns(name, task.decode(made[name]))
     return pd.DataFrame(columns), made
 
@@ -97,7 +100,7 @@ def predictions(
 def decoded_columns(name: str, decoded: Decoded) -> dict[str, Any]:
     """The columns that one task's predictions become; several labels at once stand side by side, parted by ";".
 
-    What is found by its place among others, and not said, has none.
+    What is found by its place among others, and not said, has none. Curves give their median and the times they tell.
     """
     if decoded.prediction.ndim > 2:
         return {}
@@ -105,6 +108,9 @@ def decoded_columns(name: str, decoded: Decoded) -> dict[str, Any]:
     if decoded.probabilities is not None:
         for place, label in enumerate(decoded.classes):
             columns[f"{name}.probability.{label}"] = decoded.probabilities[:, place]
+    if decoded.curves is not None:
+        columns[f"{name}.median"] = decoded.curves.medians()
+        columns |= {f"{name}.remaining.{time:g}": decoded.curves.at(time) for time in decoded.curves.told}
     return columns
 
 

@@ -122,7 +122,11 @@ def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rule
     for a leak and DataError for data that cannot be learned from, unless `rules.allow` names the code.
     """
     inputs = {name: list(part.reader.names) for name, part in parts.modalities.items()}
-    targets = {name: part.target for name, part in parts.tasks.items() if part.target is not None}
+    targets = {
+        name if place == 0 else f"{name}.{column}": column
+        for name, part in parts.tasks.items()
+        for place, column in enumerate(part.targets)
+    }
     separators = {name: task.separator for name, task in parts.tasks.items() if isinstance(task, Multilabel)}
     orders = {name: task.order for name, task in parts.tasks.items() if isinstance(task, Ordinal)}
     hidden = {name: task.hides for name, task in parts.tasks.items()}

@@ -222,7 +222,8 @@ class Spec:
     def _reserved(self) -> Collection[str]:
         data = self.data
         special = {data.id, data.group, data.split.column, data.split.time}
-        return {name for name in special if name} | {part["target"] for part in self.tasks.values() if "target" in part}
+        answers = {part.get(key) for part in self.tasks.values() for key in ("target", "time", "event")}
+        return {name for name in special | answers if name}
 
 
 def load(path: str | FilePath, overrides: Sequence[str] = ()) -> Spec:

@@ -20,6 +20,7 @@ from polymodal.tasks.picture import Picture
 from polymodal.tasks.ranking import retrieval_metrics
 from polymodal.tasks.regression import Regression
 from polymodal.tasks.retrieval import Retrieval
+from polymodal.tasks.survival import Survival
 
 __all__ = [
     "Answer",
@@ -34,6 +35,7 @@ __all__ = [
     "Picture",
     "Regression",
     "Retrieval",
+    "Survival",
     "Task",
     "TaughtHead",
     "retrieval_metrics",

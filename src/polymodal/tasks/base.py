@@ -14,6 +14,7 @@ from polymodal.core.masking import keep, masked_mean, masked_softmax, masked_sum
 from polymodal.core.shapes import Outputs
 from polymodal.data.base import Column
 from polymodal.encoders.dropout import Dropout
+from polymodal.tasks.hazards import Curves
 from polymodal.tasks.metrics import AnswerKind
 
 __all__ = ["Aspect", "Decoded", "Head", "Task", "TaughtHead"]
@@ -24,12 +25,13 @@ class Decoded:
     """Predictions in the user's own terms.
 
     `prediction` (n,) holds labels or numbers ((n, classes) booleans for multilabel). `probabilities` (n, classes) is
-    given where the task has classes, in the order of `classes`.
+    given where the task has classes, in the order of `classes`; `curves` where it tells of chances over time.
     """
 
     prediction: np.ndarray
     probabilities: np.ndarray | None = None
     classes: Sequence[str] = ()
+    curves: Curves | None = None
 
     @property
     def chances(self) -> np.ndarray:
@@ -118,6 +120,21 @@ class Task(ABC):
         return ()
 
     @property
+    def targets(self) -> Sequence[str]:
+        """The columns that hold the answer, none of which may be seen."""
+        return [] if self.target is None else [self.target]
+
+    @property
+    def compares(self) -> bool:
+        """Whether the loss of a row speaks of the rows beside it, and so needs many of them at a time."""
+        return False
+
+    @property
+    def times(self) -> np.ndarray:
+        """(times,) the times that curves are told at; none where the task tells of no chances over time."""
+        return np.zeros(0)
+
+    @property
     def speaks_of(self) -> dict[str, Sequence[str]]:
         """The options that name modalities, each with the names that it was given."""
         return {"hides": self.hides}
@@ -134,9 +151,15 @@ class Task(ABC):
     def losses(self, outputs: Outputs, target: Tensor) -> Tensor:
         """(n,) the loss of each sample, all of them labelled; `target` is the column's part "target".
 
+        None at all where a task that compares rows finds nothing to compare.
+
         Raises TypeError for a task whose head is taught.
         """
         raise TypeError(f"{type(self).__name__} learns by what its head is taught, not from outputs")
+
+    def settle(self, outputs: Outputs, target: Tensor) -> None:
+        """Learn what can only be learned of a finished model, from its outputs for the labelled training rows."""
+        return
 
     @abstractmethod
     def decode(self, outputs: Outputs) -> Decoded:

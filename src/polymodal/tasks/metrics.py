@@ -17,10 +17,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from polymodal.tasks.hazards import Curves, integrated_errors
 from polymodal.tasks.weighted import (
     agreement,
     calibration_error,
     class_scores,
+    concordance,
     correlation,
     mean,
     mean_of_defined,
@@ -42,10 +44,13 @@ __all__ = [
     "ordinal",
     "ranking_scores",
     "regression",
+    "survival",
     "texts",
 ]
 
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece", "mse", "mae", "rmse", "abs_rel", "median_rank"})
+LOWER_IS_BETTER = frozenset(
+    {"log_loss", "brier", "integrated_brier", "ece", "mse", "mae", "rmse", "abs_rel", "median_rank"}
+)
 """Metrics that are errors; of all others, more is better."""
 
 SMALLEST = 1e-15
@@ -54,8 +59,9 @@ SMALLEST = 1e-15
 Draws = dict[str, np.ndarray]
 
 
-AnswerKind = Literal["classes", "ordered", "labels", "numbers", "ranks", "texts"]
-"""One label · one label of an order · several labels at once · a number · the rank of what was looked for · a text."""
+AnswerKind = Literal["classes", "ordered", "labels", "numbers", "times", "ranks", "texts"]
+"""One label · one label of an order · several labels at once · a number · how soon something happens · the rank of what
+was looked for · a text."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,8 @@ class Answers:
     """What was predicted beside what is true, for the labelled rows of one task.
 
     Truth and prediction are (n,) labels or numbers, or (n, classes) booleans where `kind` is "labels". `probabilities`
-    (n, classes) go with all but numbers.
+    (n, classes) go with all but numbers. Where `kind` is "times" the truth is (n,) `OUTCOME`, the prediction (n,) a
+    risk, larger where the event comes sooner, and `curves` may tell how likely it has not happened yet.
     """
 
     kind: AnswerKind
@@ -71,6 +78,7 @@ class Answers:
     prediction: np.ndarray
     probabilities: np.ndarray | None = None
     classes: Sequence[str] = ()
+    curves: Curves | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -83,7 +91,13 @@ class Answers:
     def take(self, rows: np.ndarray) -> "Answers":
         """The same for some of the rows."""
         probabilities = None if self.probabilities is None else self.probabilities[rows]
-        return Answers(self.kind, self.truth[rows], self.prediction[rows], probabilities, self.classes)
+        curves = None if self.curves is None else self.curves.take(rows)
+        return Answers(self.kind, self.truth[rows], self.prediction[rows], probabilities, self.classes, curves)
+
+    @cached_property
+    def curve_errors(self) -> np.ndarray | None:
+        """(n,) the error of each row's curve; None without curves."""
+        return None if self.curves is None else integrated_errors(self.truth, self.curves)
 
 
 def classification(
@@ -129,6 +143,15 @@ def regression(truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
     return _single(Answers("numbers", known, guess))
 
 
+def survival(truth: np.ndarray, risk: np.ndarray, curves: Curves | None = None) -> dict[str, float]:
+    """How well it is told when something happens: c_index, and with curves integrated_brier up to their last time.
+
+    `truth` (n,) is of the type `OUTCOME`; `risk` (n,) is larger where the event comes sooner. c_index is that of
+    Harrell et al. (1982), integrated_brier that of Graf et al. (1999), in the unit of a squared chance.
+    """
+    return _single(Answers("times", truth, np.asarray(risk, dtype=np.float64), curves=curves))
+
+
 def ranking_scores(ranks: ArrayLike) -> dict[str, float]:
     """How early what was looked for came: recall_at_1, recall_at_5, recall_at_10, median_rank, mrr of ranks (n,)."""
     found = np.asarray(ranks, dtype=np.float64).ravel()
@@ -148,12 +171,9 @@ def c_index(truth: ArrayLike, prediction: ArrayLike, observed: ArrayLike | None 
     """
     known, guess = np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     seen = np.ones(len(known), dtype=bool) if observed is None else np.asarray(observed, dtype=bool)
-    pairs = concordant = 0.0
-    for row in np.flatnonzero(seen):
-        later = (known > known[row]) | ((known == known[row]) & ~seen)
-        pairs += later.sum()
-        concordant += (guess[later] > guess[row]).sum() + 0.5 * (guess[later] == guess[row]).sum()
-    return None if pairs == 0 else float(concordant / pairs)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = float(concordance(known, guess, seen, np.ones((1, len(known))))[0])
+    return found if np.isfinite(found) else None
 
 
 def measure(answers: Answers, weights: np.ndarray | None = None) -> Draws:
@@ -250,6 +270,12 @@ def _numbers(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     return np.array([places.get(label, -1) for label in labels], dtype=np.int64)
 
 
+def _times(answers: Answers, weights: np.ndarray) -> Draws:
+    truth, errors = answers.truth, answers.curve_errors
+    made = {"c_index": concordance(truth["time"], -answers.prediction.astype(np.float64), truth["event"], weights)}
+    return made if errors is None else made | {"integrated_brier": mean(errors, weights)}
+
+
 def _ranks(answers: Answers, weights: np.ndarray) -> Draws:
     ranks = answers.prediction.astype(np.float64)
     recalls: Draws = {f"recall_at_{most}": mean(ranks <= most, weights) for most in (1, 5, 10)}
@@ -269,6 +295,7 @@ _MEASURES = {
     "ordered": _ordered,
     "labels": _multilabel,
     "numbers": _regression,
+    "times": _times,
     "ranks": _ranks,
     "texts": _texts,
 }

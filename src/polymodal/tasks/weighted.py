@@ -6,6 +6,7 @@ __all__ = [
     "agreement",
     "calibration_error",
     "class_scores",
+    "concordance",
     "correlation",
     "mean",
     "mean_of_defined",
@@ -81,6 +82,27 @@ def ranking(held: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[n
     return area, (positive * precision).sum(0) / hits[-1]
 
 
+def concordance(truth: np.ndarray, guess: np.ndarray, seen: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """How often the larger of two true values (n,) has the larger guess, ties of guesses counting half (Harrell 1982).
+
+    Where `seen` (n,) is False only a lower bound of the truth is known: a pair counts where the smaller truth was seen,
+    or one of two equal ones. Blocks of growing size are merged, so that time grows with n log² n and not with pairs.
+    """
+    order = np.lexsort((-guess, ~seen, truth))
+    guess, seen, held = guess[order], seen[order], weights.T[order].astype(np.float64)
+    first = np.where(seen[:, None], held, 0.0)
+    later = held.sum(0) - np.cumsum(held, axis=0)
+    above = np.zeros(held.shape[1])
+    size, place = 1, np.arange(len(guess))
+    while size < len(guess):
+        above += _above(guess, first, held, (place // (2 * size), place // size % 2 == 1))
+        size *= 2
+    # Events at the same time are no pair: what was counted of them, the larger guess first, is taken out again.
+    when, once = truth[order][seen], first[seen]
+    tied, alike = _pairs(once, when[:, None]), _pairs(once, np.stack([when, guess[seen]], axis=1))
+    return (above - alike / 2) / ((first * later).sum(0) - tied)
+
+
 def calibration_error(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The mean distance of confidence from hit rate, over equal bins of confidence (Guo et al. 2017, eq. 3)."""
     place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
@@ -123,6 +145,39 @@ def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     place = np.zeros(len(values), dtype=np.int64)
     place[order] = np.repeat(np.arange(len(starts)), np.diff([*starts, len(values)]))
     return np.asarray((np.cumsum(many, axis=0) - many / 2)[place].T)
+
+
+def _above(guess: np.ndarray, first: np.ndarray, held: np.ndarray, where: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """(draws,) what stands in the second half of each block and has a larger guess than what stands in the first.
+
+    `where` gives (n,) the block of each entry, and whether it is in the second half.
+    """
+    block, second = where
+    by = np.lexsort((guess, block))
+    keys = np.stack([block[by], guess[by]], axis=1)
+    run = _ends(np.any(keys[1:] != keys[:-1], axis=1))
+    end = _ends(keys[1:, 0] != keys[:-1, 0])[1]
+    total = np.concatenate([np.zeros((1, held.shape[1])), np.cumsum(np.where(second[by, None], held[by], 0.0), axis=0)])
+    asked = np.flatnonzero(~second[by])
+    more = total[end[asked]] - (total[run[0][asked]] + total[run[1][asked]]) / 2
+    return np.asarray((first[by[asked]] * more).sum(0))
+
+
+def _ends(changes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) where the run of alike entries begins that each is in, and where it ends; `changes` (n - 1,) parts runs."""
+    starts = np.r_[0, np.flatnonzero(changes) + 1]
+    ends = np.r_[starts[1:], len(changes) + 1]
+    return np.repeat(starts, ends - starts), np.repeat(ends, ends - starts)
+
+
+def _pairs(rows: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """(draws,) the weight of all pairs of rows (n, draws) with the same keys (n, keys)."""
+    if not len(rows):
+        return np.zeros(rows.shape[1])
+    place = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)
+    order = np.argsort(place, kind="stable")
+    sums = np.add.reduceat(rows[order], np.flatnonzero(np.r_[True, np.diff(place[order]) > 0]), axis=0)
+    return np.asarray(((sums**2).sum(0) - (rows**2).sum(0)) / 2)
 
 
 def _within(rows: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -15,6 +15,8 @@ STAND_INS: dict[str, Any] = {
     "columns": ["first", "second"],
     "column": "first",
     "target": "target",
+    "time": "time",
+    "event": "event",
     "between": ["first", "second"],
 }
 """What a constructor is given for the options that cannot have a default: names of columns, and of modalities."""

@@ -26,7 +26,7 @@ __all__ = ["check_task", "example_targets"]
 def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> dict[str, DataTable]:
     """Tables with one target column each, about a fifth of the rows unlabelled: numbers, labels, grades, tags, texts.
 
-    Each kind of task can read at least one of them.
+    One has the columns "time" and "event". Each kind of task can read at least one of them.
     """
     draw = numpy_generator(seed, "targets", rows)
     contents: dict[str, Sequence[str]] = {
@@ -38,12 +38,25 @@ def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> di
         "tags": draw.choice(["red", "blue", "red;blue", "green;red", ";"], size=rows).tolist(),
     }
     labelled = draw.random(rows) >= 0.2
+    watched = {
+        "time": [f"{time:.2f}" for time in draw.exponential(size=rows)],
+        "event": draw.choice(["0", "1"], size=rows).tolist(),
+    }
     shades = draw.integers(0, 256, (rows, 8, 8, 3), dtype=np.uint8)
     drawn = pd.Series([shade if known else None for shade, known in zip(shades, labelled, strict=True)], dtype=object)
-    return {"pictures": DataTable(pd.DataFrame({column: drawn}), source="pictures")} | {
-        what: DataTable(pd.DataFrame({column: np.where(labelled, cells, "").astype(object)}), source=what)
-        for what, cells in contents.items()
-    }
+    return (
+        {"pictures": DataTable(pd.DataFrame({column: drawn}), source="pictures")}
+        | {
+            what: DataTable(pd.DataFrame({column: np.where(labelled, cells, "").astype(object)}), source=what)
+            for what, cells in contents.items()
+        }
+        | {
+            "times": DataTable(
+                pd.DataFrame({name: np.where(labelled, cells, "").astype(object) for name, cells in watched.items()}),
+                source="times",
+            )
+        }
+    )
 
 
 def check_task(task: Task, table: DataTable | None = None, width: int = 16) -> None:
@@ -106,8 +119,12 @@ def _check_losses(task: Task, target: Values) -> None:
     require(losses.shape == (len(truth),), f"{who}: one loss for each sample, found {tuple(losses.shape)}")
     require(bool(torch.isfinite(losses).all()), f"{who}: losses are finite")
     some = torch.arange(0, len(truth), 2)
-    alone = task.losses(outputs[some], truth[some])
-    require(near(alone, losses[some], 1e-6), f"{who}: the loss of a sample does not depend on the other samples")
+    if task.compares:
+        turned = task.losses(outputs.flip(0), truth.flip(0)).flip(0)
+        require(near(turned, losses, 1e-6), f"{who}: the order of the samples changes no loss")
+    else:
+        alone = task.losses(outputs[some], truth[some])
+        require(near(alone, losses[some], 1e-6), f"{who}: the loss of a sample does not depend on the other samples")
     nobody = task.losses(outputs[:0], truth[:0])
     require(nobody.shape == (0,), f"{who}: no labelled sample, no loss")
     require(task.losses(outputs.double(), truth).dtype == torch.float64, f"{who}: float64 outputs give float64 losses")
