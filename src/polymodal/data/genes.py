@@ -17,6 +17,7 @@ from polymodal.data.kinds import Kind, infer_kind, parse_numbers
 from polymodal.data.plain import Plain, plain_numbers
 from polymodal.data.selection import expand_columns
 from polymodal.data.series import FARTHEST, filled
+from polymodal.data.tabular import Scale
 from polymodal.data.traces import from_cell
 
 __all__ = ["GeneCells", "GeneColumn", "GeneScale", "Measure"]
@@ -29,23 +30,23 @@ SAMPLE = 5000
 PER_CELL = 1e4
 """Counts are told as if each row had so many of them."""
 
+KNOTS = 16
+"""Pieces of the line that a gene is scaled by; with 128, as numbers of a table have, glioma is told no better."""
+
 GROUPS = 20
 """Groups of genes of similar mean, within which counts are compared in how they vary."""
 
 
 @dataclass(frozen=True)
 class GeneScale:
-    """What was learned of each gene that is kept: its name, where it is cut off, its mean and its spread.
+    """What was learned of each gene that is kept: its name, and the broken line that it is scaled by, if it is.
 
     `places` are those of the columns that they come from, or in the vectors of one column, of `length` in all.
     """
 
     names: Sequence[str] = ()
     places: Sequence[int] = ()
-    low: Sequence[float] = ()
-    high: Sequence[float] = ()
-    mean: Sequence[float] = ()
-    spread: Sequence[float] = ()
+    lines: Sequence[tuple[Sequence[float], Sequence[float]]] = ()
     length: int = 0
     training_rows: int = 0
 
@@ -61,10 +62,11 @@ class GeneColumn(Column[GeneCells]):
     """Measures of many genes, each in a column of its own, or all as a vector in the cells of one column.
 
     `values` says what they are: "counts" become log(1 + parts in ten thousand) of their row; "logged" measures are
-    taken as they are; both are cut at the first and last hundredth of the training rows and scaled. "scaled" ones are
-    only cut at ten. Of more than `genes` those are kept that vary most in the training rows; None keeps all. The part
-    is "genes" (n, genes) float32, NaN where a gene was not measured. A row with a count below zero, or without any, is
-    refused. `sets` is a file with a set of genes in each line (GMT), below the data folder.
+    taken as they are; both are then scaled by the quantiles of the training rows, as numbers of a table are, so that
+    wild values cannot dominate. "scaled" ones are only cut at ten. Of more than `genes` those are kept that vary most
+    in the training rows; None keeps all. The part is "genes" (n, genes) float32, NaN where a gene was not measured. A
+    row with a count below zero, or without any, is refused. `sets` is a file with a set of genes in each line (GMT),
+    below the data folder.
     """
 
     def __init__(
@@ -96,9 +98,12 @@ class GeneColumn(Column[GeneCells]):
         """The genes that are kept, scaled; what is no number is refused and that gene is not known."""
         measured, present, refusals = self._measured(table)
         learned = self.learned
-        kept = measured[:, list(learned.places)].astype(np.float64)
-        kept = np.clip(kept, np.array(learned.low), np.array(learned.high))
-        scaled = ((kept - np.array(learned.mean)) / np.array(learned.spread)).astype(np.float32)
+        kept = measured[:, list(learned.places)]
+        if self.values == "scaled":
+            scaled = np.clip(kept, -FARTHEST, FARTHEST)
+        else:
+            lines = (Scale(list(levels), list(places)) for levels, places in learned.lines)
+            scaled = np.stack([line(part) for line, part in zip(lines, kept.T.astype(np.float64), strict=True)], axis=1)
         present = present & ~np.isnan(scaled).all(axis=1)
         return GeneCells(present, np.where(present[:, None], scaled, np.nan), refusals=refusals)
 
@@ -179,8 +184,7 @@ class GeneColumn(Column[GeneCells]):
         """The scales of the genes that vary most; those that do not vary are left out."""
         known = np.flatnonzero(~np.isnan(measured).all(axis=0)) if len(measured) else np.zeros(0, dtype=np.int64)
         numbers = measured[:, known].astype(np.float64)
-        low, high = _edges(numbers) if self.values != "scaled" else _fixed(len(known))
-        cut = np.clip(numbers, low, high)
+        cut = np.clip(numbers, *_edges(numbers))
         mean, spread = np.nanmean(cut, axis=0), np.nanstd(cut, axis=0)
         varied = spread > 1e-9 * np.maximum(1.0, np.abs(mean))
         if not varied.any():
@@ -191,14 +195,13 @@ class GeneColumn(Column[GeneCells]):
                 found=f"{len(self.chosen)} columns, {len(measured)} usable training rows",
                 remedy="take this modality out of the spec, or name other columns",
             )
-        score = np.where(varied, _dispersion(cut) if self.values == "counts" else spread, -np.inf)
+        score = np.where(varied, _dispersion(numbers) if self.values == "counts" else spread, -np.inf)
         most = int(min(self.genes or len(known), varied.sum()))
         best = np.sort(np.argsort(-score, kind="stable")[:most])
-        if self.values == "scaled":
-            mean, spread = np.zeros(len(known)), np.ones(len(known))
         names = [str(place) for place in known[best]] if self.vectors else [self.chosen[place] for place in known[best]]
-        low, high, mean, spread = (part[best].tolist() for part in (low, high, mean, spread))
-        return GeneScale(names, known[best].tolist(), low, high, mean, spread, measured.shape[1], rows)
+        fitted = [] if self.values == "scaled" else [Scale.fitted(numbers[:, gene], KNOTS) for gene in best]
+        lines = [(line.levels, line.places) for line in fitted]
+        return GeneScale(names, known[best].tolist(), lines, measured.shape[1], rows)
 
     def _members(self, sets: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
         """The places among the kept genes that each set has; a set without any is left out."""
@@ -229,10 +232,6 @@ def _edges(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     least, low, high, most = quantile(numbers, [0.0, 0.01, 0.99, 1.0], axis=0)
     flat = low == high
     return np.where(flat, least, low), np.where(flat, most, high)
-
-
-def _fixed(genes: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.full(genes, -FARTHEST), np.full(genes, FARTHEST)
 
 
 def _dispersion(logged: np.ndarray) -> np.ndarray:

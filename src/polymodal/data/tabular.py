@@ -15,7 +15,7 @@ from polymodal.data.kinds import Kind, infer_kind, parse_dates, parse_labels, pa
 from polymodal.data.plain import Plain, plain_categories, plain_numbers
 from polymodal.data.selection import expand_columns
 
-__all__ = ["MISSING", "UNKNOWN", "TableCells", "TableColumn"]
+__all__ = ["MISSING", "UNKNOWN", "Scale", "TableCells", "TableColumn"]
 
 MISSING, UNKNOWN, KNOWN = 0, 1, 2
 """Codes of a category: 0 = no value, 1 = a rare or never seen value, 2 and up = the values that were learned."""

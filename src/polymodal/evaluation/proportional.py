@@ -1,6 +1,6 @@
 """Plain models of how soon something happens: one curve for all, a ridge-penalised Cox model, boosted trees.
 
-All are proportional hazards on a baseline by Breslow, so that they tell a risk and a curve as our own task does.
+All are proportional hazards, so that they tell a risk and a curve as our own task does.
 """
 
 from collections.abc import Sequence
@@ -89,9 +89,9 @@ def tree_hazards(options: dict[str, Any], features: np.ndarray, truth: np.ndarra
     With the hazard H that has gathered by a row's time, whether it had the event is as if drawn by Poisson's law with
     the mean H · exp(risk): trees learn event / H by Poisson's deviance, rows weighing H.
     """
-    gathered = baseline_hazard(truth, np.zeros(len(truth))).at(truth["time"])
+    baseline = baseline_hazard(truth, np.zeros(len(truth)))
+    gathered = baseline.at(truth["time"])
     exposed = np.maximum(gathered, 1e-3 * max(float(gathered.max(initial=0.0)), 1e-12))
     model = HistGradientBoostingRegressor(loss="poisson", **options)
     model.fit(features, truth["event"] / exposed, sample_weight=exposed)
-    own, risk = (np.log(np.maximum(model.predict(part), 1e-12)) for part in (features, asked))
-    return Hazards(risk, baseline_hazard(truth, own))
+    return Hazards(np.log(np.maximum(model.predict(asked), 1e-12)), baseline)
