@@ -52,11 +52,15 @@ def _means(learned: pd.DataFrame, asked: pd.DataFrame) -> float:
     return float(np.mean((asked["affinity"].to_numpy() - guess) ** 2))
 
 
-# Whether they bind is a matter of the pair: each by itself decides little, so both are read before anything is decided.
-# Sequences are long and 68 drugs share each: it is read once for all of them. A step of seven sequences teaches little
-# about sequences, so that those of eight steps are mixed.
+# Whether they bind is a matter of the pair: each by itself decides little, so both are read before anything is decided,
+# and neither is ever left out. A kinase is told by its pieces: a step needs many kinases, and a convolution over a
+# thousand residues of each takes ten times as long. On validation rows the error falls no further after 24 epochs.
 CHANGE = {
+    "modalities": {
+        "drug": {"type": "molecule", "column": "smiles"},
+        "kinase": {"type": "protein", "column": "sequence", "encoder": "pieces"},
+    },
     "model": {"fusion": {"type": "early", "layers": 2}},
-    "train": {"together": "chain", "mix": 8, "batch_size": 512, "epochs": 40, "members": 1, "modality_dropout": 0.0},
+    "train": {"batch_size": 512, "epochs": 24, "members": 1, "modality_dropout": 0.0},
 }
 RECIPE = Recipe("chemistry_binding", "How strongly a drug binds a kinase, known or new", ("davis",), _cook)
