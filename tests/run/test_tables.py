@@ -3,11 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from polymodal.core import DataError
+from polymodal.data import inference
 from polymodal.data.base import DataTable
+from polymodal.data.tables import read_table
 from polymodal.data.tabular import TableColumn
 from polymodal.run.tables import divide, fingerprint, open_source, read_source, with_absent
+from polymodal.spec import Spec
 from polymodal.tasks.targets import LabelColumn
 from tests.run.small import cohort, spec
 
@@ -56,3 +60,36 @@ def test_a_column_to_draw_by_that_is_not_there_is_told_before_training(folder):
     source = open_source(spec(folder, "train.together=drugs"), folder)
     with pytest.raises(DataError, match='expected: a column "drugs"'):
         divide(source, source.spec.build())
+
+
+def test_a_folder_is_a_table_from_init_to_the_files_wherever_the_run_stands(tmp_path):
+    for place in range(20):
+        folder = tmp_path / "pictures" / ("dark" if place % 2 else "light")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 10 * place).save(folder / f"{place}.png")
+    proposal = inference.propose(read_table(tmp_path / "pictures"), ["folder_1"])
+    del proposal["reasons"]
+    assert proposal["modalities"] == {"file": {"type": "image", "column": "file"}}
+    source = open_source(Spec.from_dict(proposal, tmp_path), tmp_path / "run")
+    assert source.spec.data.table == source.spec.data.files == "../pictures"
+    division, findings = divide(source, source.spec.build())
+    assert len(division.split.test) == 4
+    assert not [one for one in findings if one.severity == "error"]
+    names = source.table.column("file")
+    assert all((source.table.files / name).is_file() for name in names)
+
+
+def test_labels_are_joined_to_a_folder_by_the_names_of_files(tmp_path):
+    (tmp_path / "clips").mkdir()
+    for name in ("b.wav", "a.wav"):
+        (tmp_path / "clips" / name).write_bytes(b"x")
+    (tmp_path / "labels.csv").write_text("file,mood\nb.wav,joy\na.wav,fear\n", "utf-8")
+    given = {
+        "version": 1,
+        "data": {"table": "clips", "join": [{"table": "labels.csv", "on": "file"}]},
+        "modalities": {"clip": {"type": "audio", "column": "file"}},
+        "tasks": {"mood": {"type": "binary", "target": "mood"}},
+    }
+    table, _ = read_source(Spec.from_dict(given, tmp_path), tmp_path / "clips")
+    assert table.column("mood").tolist() == ["fear", "joy"]
+    assert table.files == tmp_path / "clips"
