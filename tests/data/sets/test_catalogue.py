@@ -21,6 +21,7 @@ NAMES = [
     "impac_autism",
     "nlvr_small",
     "senses_digits",
+    "tcga_gbmlgg",
     "tuxpaint_stamps",
     "womens_clothing",
     "xtb_ethanol",
