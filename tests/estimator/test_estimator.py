@@ -14,7 +14,9 @@ from polymodal.core import UsageProblem
 from polymodal.estimator import MultimodalClassifier, MultimodalEstimator, MultimodalRegressor
 from polymodal.fusion import Late
 from polymodal.modalities import Image, Table, Text
-from polymodal.tasks import Binary
+from polymodal.tasks import Binary, Survival
+from polymodal.tasks.metrics import c_index
+from tests.tasks.followed import followed
 
 QUICK = {"epochs": 12, "members": 1, "lr": 2e-2, "batch_size": 16, "width": 16}
 ONCE = QUICK | {"epochs": 1}
@@ -295,3 +297,13 @@ def test_what_could_not_be_used_is_said(tmp_path) -> None:
     model.files = str(tmp_path.parent)
     with pytest.warns(UserWarning, match='24 of 24 values of column "path"'):
         model.predict(frame.assign(age="1"))
+
+
+def test_two_columns_of_y_are_one_question() -> None:
+    truth, features = followed(120)
+    frame = pd.DataFrame(features, columns=["a", "b", "c"])
+    y = pd.DataFrame({"months": truth["time"], "died": truth["event"].astype(int)})
+    tasks = {"os": Survival("months", "died")}
+    found = MultimodalEstimator(tasks, **QUICK).fit(frame, y).predict(frame)
+    assert list(found.columns) == ["os"]
+    assert c_index(truth["time"], -found["os"], truth["event"]) > 0.6

@@ -9,6 +9,7 @@ from polymodal.data.plain import Plain, plain_numbers, plain_text
 from polymodal.evaluation import baselines
 from polymodal.evaluation.baselines import Baseline, Question, fit_baselines
 from polymodal.evaluation.design import Design
+from polymodal.tasks.hazards import curve_times, outcomes
 from polymodal.tasks.metrics import measure
 
 ROWS = 240
@@ -29,17 +30,18 @@ def posed(kind: str) -> tuple[Question, list[Plain]]:
         "ordered": np.array(classes, object)[place],
         "labels": np.stack([signal > 1, word > 0, number > 9], axis=1),
         "numbers": 1000 + 10 * signal,
+        "times": outcomes(generator.exponential(np.exp(-signal)), generator.random(ROWS) < 0.7),
     }
-    names = () if kind == "numbers" else classes
-    known = truth[kind]
-    question = Question(kind, names, TRAIN, known[TRAIN], TEST, known[TEST])
+    names = () if kind in ("numbers", "times") else classes
+    known, times = truth[kind], curve_times(1.0) if kind == "times" else np.zeros(0)
+    question = Question(kind, names, TRAIN, known[TRAIN], TEST, known[TEST], times=times)
     return question, [plain_numbers(number), *plain_text(texts)]
 
 
 @pytest.mark.parametrize(
     ("kind", "metric", "trivial", "least"),
     [("classes", "auroc", 0.5, 0.9), ("ordered", "qwk", 0.0, 0.7), ("labels", "macro_f1", 0.4, 0.5),
-     ("numbers", "r2", 0.0, 0.9)],
+     ("numbers", "r2", 0.0, 0.9), ("times", "c_index", 0.5, 0.65)],
 )  # fmt: skip
 def test_both_beat_the_commonest_answer(kind: str, metric: str, trivial: float, least: float) -> None:
     question, blocks = posed(kind)
@@ -54,7 +56,7 @@ def answered(made: dict[str, Baseline]) -> list[np.ndarray]:
     return [part.answers.prediction for part in made.values()]
 
 
-@pytest.mark.parametrize("kind", ["classes", "ordered", "labels", "numbers"])
+@pytest.mark.parametrize("kind", ["classes", "ordered", "labels", "numbers", "times"])
 def test_the_truth_of_test_rows_is_not_looked_at(kind: str) -> None:
     question, blocks = posed(kind)
     other = Question(kind, question.classes, TRAIN, question.train_truth, TEST, question.test_truth[::-1])

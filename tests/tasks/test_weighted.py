@@ -1,8 +1,9 @@
 """Many sets of weights at once give what each gives alone."""
 
 import numpy as np
+import pytest
 
-from polymodal.tasks.weighted import correlation, mean, mean_of_defined, ranking
+from polymodal.tasks.weighted import concordance, correlation, mean, mean_of_defined, ranking
 
 
 def test_draws_do_not_see_each_other() -> None:
@@ -30,3 +31,30 @@ def test_a_constant_correlates_with_nothing() -> None:
     rising, weights = np.arange(9.0), np.ones((1, 9))
     assert np.isnan(correlation(np.full(9, 1e6) / 3, rising, weights)[0])
     assert np.isclose(correlation(rising * 1e-9, rising, weights)[0], 1)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 9, 70])
+def test_concordance_is_that_of_lifelines_with_ties_of_both_kinds(rows: int) -> None:
+    reference = pytest.importorskip("lifelines.utils").concordance_index
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        truth = generator.integers(1, 2 + rows // 2, rows).astype(float)
+        guess, seen = generator.integers(0, 2 + rows // 3, rows).astype(float), generator.random(rows) < 0.6
+        with np.errstate(invalid="ignore"):
+            found = concordance(truth, guess, seen, np.ones((1, rows)))[0]
+        try:
+            wanted = reference(truth, guess, seen)
+        except ZeroDivisionError:  # no pair can be compared
+            assert np.isnan(found)
+        else:
+            assert np.isclose(found, wanted, atol=1e-12)
+
+
+def test_a_row_that_is_drawn_twice_is_there_twice() -> None:
+    generator = np.random.default_rng(1)
+    truth, guess = generator.integers(1, 9, (2, 40)).astype(float)
+    seen, weights = generator.random(40) < 0.6, generator.integers(0, 3, (6, 40)).astype(float)
+    together = concordance(truth, guess, seen, weights)
+    for draw in range(6):
+        rows = np.repeat(np.arange(40), weights[draw].astype(int))
+        assert np.isclose(together[draw], concordance(truth[rows], guess[rows], seen[rows], np.ones((1, len(rows))))[0])
