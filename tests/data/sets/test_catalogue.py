@@ -26,7 +26,7 @@ NAMES = [
     "womens_clothing",
     "xtb_ethanol",
 ]
-BY_HAND = {"davis", "tuxpaint_stamps", "xtb_ethanol"}
+BY_HAND = {"davis", "emodb", "gas_drift", "tcga_gbmlgg", "tuxpaint_stamps", "xtb_ethanol"}
 """Sets that no command fetches."""
 
 
