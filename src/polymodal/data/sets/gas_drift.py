@@ -2,8 +2,8 @@
 
 6,697 measurements of the batches 1 to 6, 8 and 9, in order of time; the copy at hand lacks 7 and 10. Each sensor gives
 eight numbers: how far its resistance moved (`change`, and normalised, `change_normed`), and three moving averages each
-of how it rose and fell. The part "train" are batches 1 to 6, "test" are 8 and 9. Batches 4 and 5 say when to stop: they
-are whole and neither first nor last, and without batch 6 toluene, which 3 to 5 lack, would hardly be known.
+of how it rose and fell. Batches 1, 2, 3 and 6 are the part "train", 4 and 5 "validation", 8 and 9 "test". The last ones
+before the test would say best when to stop, but without batch 6 toluene, which 3 to 5 lack, would hardly be known.
 
 The numbers are unscaled, up to 670,000 in one column and below 100 in another. `log_ppm` is the decimal logarithm of
 the concentration, 5 to 1,000 ppm; it takes 40 values, and its range differs from gas to gas.
