@@ -7,7 +7,8 @@ from polymodal.core import Batch, UsageProblem
 from polymodal.core.seeding import seeded
 from polymodal.model import Model
 from polymodal.objectives import Contrastive
-from polymodal.objectives.base import chosen_parts
+from polymodal.objectives.base import chosen_parts, contrasting
+from polymodal.tasks import Binary, Survival
 from polymodal.testing import example_model, make_part
 from tests.members import members
 from tests.objectives.scene import built, of_numbers
@@ -56,3 +57,10 @@ def test_every_objective_stands_beside_every_fusion(kind, fusion, example: tuple
     slopes = [weight.grad for weight in model.parameters() if weight.grad is not None]
     assert all(torch.isfinite(slope).all() for slope in slopes)
     assert any((slope != 0).any() for slope in slopes)
+
+
+def test_ranking_rows_asks_for_many_at_a_time_and_labels_do_not():
+    cox, pieces = Survival("months", "died"), Survival("months", "died", loss="discrete")
+    assert contrasting([cox], [])
+    assert not contrasting([cox, Binary("kind")], [])
+    assert not contrasting([pieces], [])

@@ -10,7 +10,7 @@ from polymodal.core.seeding import seeded
 from polymodal.modalities import Table
 from polymodal.objectives import Consistency
 from polymodal.objectives.consistency import pseudo_labels
-from polymodal.tasks import Binary, Caption, Multiclass, Multilabel, Ordinal, Regression, Retrieval
+from polymodal.tasks import Binary, Caption, Multiclass, Multilabel, Ordinal, Regression, Retrieval, Survival
 from polymodal.tasks.base import Task
 from polymodal.training.gradients import task_losses
 from tests.objectives.scene import Scene, of_table, rows_of, with_content
@@ -181,3 +181,8 @@ def test_it_works_on_tasks_that_decide():
         assert caught.value.found == wrong[0]
     with pytest.raises(UsageProblem, match="none in this model"):
         Consistency().chosen({}, {})
+
+
+def test_times_to_an_event_are_nothing_to_guess():
+    tasks = {"kind": Binary("kind"), "os": Survival("months", "died")}
+    assert Consistency().chosen({}, tasks) == ["kind"]

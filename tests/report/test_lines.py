@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from polymodal.report import lines_picture
 from polymodal.report.lines import OURS
@@ -51,3 +51,11 @@ def test_a_long_title_fits(tmp_path: Path) -> None:
     short, long = (lines_picture(title, [("x", 0.1, None)], tmp_path / f"{len(title)}.png") for title in titles)
     with Image.open(short) as one, Image.open(long) as other:
         assert other.width > one.width
+
+
+def test_a_figure_below_zero_is_written_in_signs_that_the_font_has(tmp_path: Path, monkeypatch) -> None:
+    written = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda pen, place, words, *rest, **more: written.append(words))
+    lines_picture("Gap", [("ours less theirs", -0.25, (-0.5, 0.125))], tmp_path / "gap.png")
+    assert "-0.250  (-0.500 to 0.125)" in written
+    assert not any("−" in words for words in written)

@@ -37,7 +37,7 @@ def lines_picture(title: str, lines: Sequence[Line], place: Path) -> Path:
     bottom = (TOP + HIGH * len(lines)) * SCALE
     for tick in ticks(low, high):
         pen.line([(across(tick), TOP * SCALE), (across(tick), bottom)], RULE, SCALE)
-        pen.text((across(tick), bottom + 4 * SCALE), mark(tick), FAINT, font, anchor="ma")
+        pen.text((across(tick), bottom + 4 * SCALE), _plain(mark(tick)), FAINT, font, anchor="ma")
     for at, ((what, value, interval), words) in enumerate(zip(lines, told, strict=True)):
         middle = (TOP + HIGH * (at + 0.5)) * SCALE
         pen.text((GAP * SCALE, middle), what, INK, font, anchor="lm")
@@ -52,4 +52,9 @@ def lines_picture(title: str, lines: Sequence[Line], place: Path) -> Path:
 
 
 def _told(value: float, interval: Sequence[float] | None) -> str:
-    return number(value) + (f"  ({number(interval[0])} to {number(interval[1])})" if interval else "")
+    return _plain(number(value) + (f"  ({number(interval[0])} to {number(interval[1])})" if interval else ""))
+
+
+def _plain(words: str) -> str:
+    """The words with a hyphen for a minus sign, of which the font that Pillow brings has no picture."""
+    return words.replace("−", "-")
