@@ -21,7 +21,9 @@ from tests.tasks.followed import followed
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("penalty", [0.01, 0.5])
 def test_the_weights_are_those_of_lifelines(penalty: float):
-    fitters = pytest.importorskip("lifelines")
+    fitters = pytest.importorskip(
+        "lifelines", reason="lifelines asks for pandas below 3 and is not among the dev packages"
+    )
     truth, features = followed(150)
     features = (features - features.mean(axis=0)) / features.std(axis=0, ddof=1)
     frame = pd.DataFrame(features).add_prefix("x").assign(time=truth["time"], event=truth["event"])

@@ -26,7 +26,9 @@ def test_a_step_is_taken_at_its_time():
 
 
 def test_who_remains_is_as_kaplan_and_meier():
-    fitters = pytest.importorskip("lifelines")
+    fitters = pytest.importorskip(
+        "lifelines", reason="lifelines asks for pandas below 3 and is not among the dev packages"
+    )
     truth, _ = followed(90, ties=True)
     known = fitters.KaplanMeierFitter().fit(truth["time"], truth["event"])
     times = np.linspace(0, truth["time"].max(), 40)
@@ -36,7 +38,9 @@ def test_who_remains_is_as_kaplan_and_meier():
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # lifelines with pandas 3
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_baseline_is_as_breslow():
-    fitters = pytest.importorskip("lifelines")
+    fitters = pytest.importorskip(
+        "lifelines", reason="lifelines asks for pandas below 3 and is not among the dev packages"
+    )
     truth, features = followed(120, ties=False)
     frame = pd.DataFrame(features).add_prefix("x").assign(time=truth["time"], event=truth["event"])
     model = fitters.CoxPHFitter().fit(frame, "time", "event")
