@@ -16,7 +16,7 @@ from polymodal.data.files import Limits
 from polymodal.data.gallery import Gallery
 from polymodal.data.pictures import Measure, measure
 
-__all__ = ["Calibration", "Channels", "Size", "Wishes", "calibrate"]
+__all__ = ["Calibration", "Channels", "Size", "Wishes", "calibrate", "fitting", "scaled"]
 
 Size = int | Sequence[int] | Literal["auto"]
 Channels = int | Literal["auto"]
@@ -82,17 +82,18 @@ def calibrate(gallery: Gallery, rows: Rows, wishes: Wishes) -> Calibration:
     measures = _measured(gallery, sample, wishes.limits)
     if not measures:
         return plan
+    plan = fitting(wishes, measures, plan)
+    painted = _painted(gallery, sample, plan.canvas, wishes.limits)
+    return scaled(plan, ((one.pixels, one.known) for one in painted))
+
+
+def fitting(wishes: Wishes, measures: Sequence[Measure], plan: Calibration) -> Calibration:
+    """The plan with a canvas for pictures of these measures."""
     height = float(np.median([found.height for found in measures]))
     width = float(np.median([found.width for found in measures]))
     height, width = _size(wishes.size, height, width)
-    canvas = replace(
-        plan.canvas,
-        height=height,
-        width=width,
-        channels=_channels(wishes.channels, measures),
-        deep=any(found.deep for found in measures),
-    )
-    return _scaled(replace(plan, canvas=canvas), _painted(gallery, sample, canvas, wishes.limits))
+    channels, deep = _channels(wishes.channels, measures), any(found.deep for found in measures)
+    return replace(plan, canvas=replace(plan.canvas, height=height, width=width, channels=channels, deep=deep))
 
 
 def _measured(gallery: Gallery, sample: Sequence[object], limits: Limits) -> list[Measure]:
@@ -124,14 +125,16 @@ def _painted(gallery: Gallery, sample: Sequence[object], canvas: Canvas, limits:
             yield paint(gallery.picture(value, limits), canvas, limits)
 
 
-def _scaled(plan: Calibration, sample: Iterable[Painted]) -> Calibration:
-    """The plan with mean, spread and range of the known pixels of a sample."""
+def scaled(plan: Calibration, sample: Iterable[tuple[np.ndarray, np.ndarray | None]]) -> Calibration:
+    """The plan with mean, spread and range of the known pixels of a sample.
+
+    Each one is (channels, …, height, width) with where it is known, (height, width), None = everywhere.
+    """
     channels = plan.canvas.channels
     count, total, squares = 0, np.zeros(channels), np.zeros(channels)
     low, high = np.inf, -np.inf
-    for one in sample:
-        values = one.pixels.reshape(channels, -1).astype(np.float64)
-        values = values if one.known is None else values[:, one.known.ravel()]
+    for pixels, known in sample:
+        values = (pixels if known is None else pixels[..., known]).reshape(channels, -1).astype(np.float64)
         if values.size:
             count, total, squares = count + values.shape[1], total + values.sum(1), squares + (values**2).sum(1)
             low, high = min(low, float(values.min())), max(high, float(values.max()))
@@ -141,8 +144,8 @@ def _scaled(plan: Calibration, sample: Iterable[Painted]) -> Calibration:
     spread = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     # A channel that never changes is only centred.
     spread = np.where(spread > 1e-6 * np.maximum(1.0, np.abs(mean)), spread, 1.0)
-    scaled = replace(plan, mean=mean.tolist(), spread=spread.tolist())
-    return replace(scaled, low=low, high=high) if plan.canvas.deep else scaled
+    told = replace(plan, mean=mean.tolist(), spread=spread.tolist())
+    return replace(told, low=low, high=high) if plan.canvas.deep else told
 
 
 def _channels(wish: Channels, measures: Sequence[Measure]) -> int:

@@ -158,7 +158,7 @@ class AudioColumn(Column[SoundCells]):
         rates: Counter[int] = Counter()
         for value in values:
             try:
-                rates[rate_of(self._content(cells, value))] += 1
+                rates[rate_of(self._content(cells, value), self.limits)] += 1
             except DataError:
                 continue
         return min(BEST_RATE, rates.most_common(1)[0][0]) if rates else BEST_RATE

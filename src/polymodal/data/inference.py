@@ -13,6 +13,7 @@ import pandas as pd
 from polymodal.core import DataError
 from polymodal.data.base import DataTable
 from polymodal.data.cells import absent, holds_objects
+from polymodal.data.containers import container_of
 from polymodal.data.copies import give_aways
 from polymodal.data.files import Folder
 from polymodal.data.kinds import (
@@ -44,7 +45,11 @@ _VECTORS = frozenset(["embedding", "embeddings", "emb", "vector", "vectors", "fe
 _MANY_GROUPS = 5
 _READ = {"image": "pictures", "audio": "sounds", "volume": "volumes", "structure": "structures"}
 _SOUND = re.compile(rb"RIFF....WAVE|RF64|fLaC|OggS|ID3|FORM....AIF|\.snd|\xff[\xe2-\xff]", re.DOTALL)
+_READ = {"image": "pictures", "audio": "sounds", "video": "videos"}
+_SOUND = re.compile(rb"RIFF....WAVE|RF64|fLaC|OggS|ID3|FORM....AIF|\.snd|\xff[\xe2-\xff]|....ftypM4A", re.DOTALL)
 """How the content of a sound file begins."""
+_FILMS = frozenset(["mov", "matroska", "avi"])
+"""Containers of videos; a GIF is taken for a picture."""
 _CHANNELS = 7  # a grid of numbers with at most so many columns is a series of several channels, no picture
 
 
@@ -253,14 +258,15 @@ def _numbers_in_a_row(table: DataTable, name: str) -> bool:
 def _add_objects(table: DataTable, draft: _Draft, name: str) -> None:
     """Cells that hold lists or rows of numbers are series, of one length and so called vectors; grids are pictures.
 
-    The content of a file is a sound where it begins as one.
+    The content of a file is a sound or a video where it begins as one.
     """
     modality, held = draft.name(name), table.column(name).dropna().iloc[:100]
     held = pd.Series([from_cell(cell) if isinstance(cell, str) else cell for cell in held], dtype=object)
     contents = [cell for cell in held if isinstance(cell, bytes)]
-    if contents and 2 * sum(_SOUND.match(content) is not None for content in contents) > len(contents):
-        draft.modalities[modality] = {"type": "audio", "column": name}
-        draft.reasons[f"modalities.{modality}"] = "cells that hold the content of sound files"
+    sense = _sense(contents)
+    if sense is not None:
+        draft.modalities[modality] = {"type": sense, "column": name}
+        draft.reasons[f"modalities.{modality}"] = f"cells that hold the content of {_READ[sense]}"
         return
     shapes = [np.shape(cell) if isinstance(cell, list | tuple | np.ndarray) else None for cell in held]
     lengths = Counter(shape[0] if shape and len(shape) == 1 else 0 for shape in shapes)
@@ -276,6 +282,14 @@ def _add_objects(table: DataTable, draft: _Draft, name: str) -> None:
     else:
         draft.modalities[modality] = {"type": "image", "column": name}
         draft.reasons[f"modalities.{modality}"] = "cells that hold grids of numbers, or the content of picture files"
+
+
+def _sense(contents: Sequence[bytes]) -> str | None:
+    """Whether most of these files begin as sounds, or as videos."""
+    sounds = [_SOUND.match(content) is not None for content in contents]
+    films = [container_of(content) in _FILMS and not sound for content, sound in zip(contents, sounds, strict=True)]
+    counts = {"audio": sum(sounds), "video": sum(films)}
+    return next((sense for sense, count in counts.items() if 2 * count > len(contents)), None)
 
 
 def _add_file(table: DataTable, draft: _Draft, name: str, kind: Kind) -> None:

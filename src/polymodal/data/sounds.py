@@ -11,7 +11,9 @@ import numpy as np
 import torch
 
 from polymodal.core import DataError, UsageProblem
+from polymodal.data.containers import container_of
 from polymodal.data.files import Limits
+from polymodal.data.tracks import track_of, track_rate
 
 __all__ = ["Hearing", "Wave", "decode", "log_mel", "rate_of", "resampled"]
 
@@ -49,12 +51,16 @@ class Hearing:
 def decode(content: bytes, longest: float, limits: Limits) -> Wave:
     """The sound of a file's content, its channels averaged; at most its first `longest` seconds.
 
-    Raises DataError, with a sentence in `found`, where it is of no known format, damaged, shorter than its header says,
-    silent of samples, or beyond the limits.
+    Of a video it is the sound track. Raises DataError, with a sentence in `found`, where it is of no known format,
+    damaged, shorter than its header says, silent of samples, or beyond the limits.
     """
-    soundfile = _soundfile()
     if len(content) > limits.bytes:
         raise _unusable("sound-too-large", f"has {len(content):,} bytes, the limit is {limits.bytes:,}")
+    if container_of(content) is not None:
+        samples, rate = track_of(content, longest, limits)
+        _check_rate(rate)
+        return Wave(samples, rate)
+    soundfile = _soundfile()
     _check_riff(content)
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as opened:
@@ -73,8 +79,10 @@ def decode(content: bytes, longest: float, limits: Limits) -> Wave:
     return Wave(samples, rate)
 
 
-def rate_of(content: bytes) -> int:
+def rate_of(content: bytes, limits: Limits) -> int:
     """Samples a second, by the header alone. Raises DataError where it cannot be read."""
+    if container_of(content) is not None:
+        return track_rate(content, limits)
     soundfile = _soundfile()
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as opened:
@@ -145,10 +153,14 @@ def _filters(rate: int, points: int, bands: int) -> torch.Tensor:
 def _check_header(opened: Any) -> None:
     if opened.format not in FORMATS:
         raise _unusable("sound-format", f"is of the format {opened.format}, which is not read")
-    if not 0 < opened.samplerate <= HIGHEST_RATE:
-        raise _unusable("sound-rate", f"announces {opened.samplerate:,} samples a second")
+    _check_rate(opened.samplerate)
     if len(opened) == 0:
         raise _unusable("sound-empty", "holds no sample")
+
+
+def _check_rate(rate: int) -> None:
+    if not 0 < rate <= HIGHEST_RATE:
+        raise _unusable("sound-rate", f"announces {rate:,} samples a second")
 
 
 def _check_riff(content: bytes) -> None:
@@ -186,7 +198,7 @@ def _unusable(code: str, found: str) -> DataError:
     return DataError(
         code,
         where="sound",
-        expected="a whole sound file (wav, flac, ogg, mp3) within the limits",
+        expected="a whole sound file (wav, flac, ogg, mp3), or a video with sound, within the limits",
         found=found,
         remedy="write the file again, or leave the cell empty",
     )

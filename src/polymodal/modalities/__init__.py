@@ -20,6 +20,7 @@ from polymodal.modalities.structure import Structure
 from polymodal.modalities.table import Table
 from polymodal.modalities.text import Text
 from polymodal.modalities.volume import Volume
+from polymodal.modalities.video import Video
 
 __all__ = [
     "Audio",
@@ -36,4 +37,5 @@ __all__ = [
     "Table",
     "Text",
     "Volume",
+    "Video",
 ]
