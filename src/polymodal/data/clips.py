@@ -91,7 +91,7 @@ def _shown(container: Any, stream: Any, line: Timeline, wanted: deque[float]) ->
             return
     if held is None:
         raise unusable("video-empty", "holds no frame that can be decoded")
-    if wanted[-1] - held[0] > 2 * line.gap + (line.end - line.start) / 10:
+    if min(wanted[-1], line.last) - held[0] > 2 * line.gap + (line.end - line.start) / 10:
         raise unusable("video-damaged", f"cannot be decoded beyond {held[0] - line.start:.2f} s")
     yield held
 
@@ -116,7 +116,8 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
     if height * width > limits.pixels:
         raise unusable("video-too-large", f"has frames of {width} × {height} pixels, the limit is {limits.pixels:,}")
     if height * width == 0:
-        raise unusable("video-damaged", "announces frames without a pixel")
+        found = f"has frames of no size, or of one far beyond the limit of {limits.pixels:,} pixels"
+        raise unusable("video-too-large", found)
 
 
 def _upright(frame: Any, squeezed: Any) -> Image.Image:

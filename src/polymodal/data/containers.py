@@ -23,9 +23,13 @@ _LATE, _SHARE = 0.25, 0.05
 
 @dataclass(frozen=True)
 class Timeline:
-    """When a track begins and ends, where one can start to decode it (`keys`), all in seconds; its longest `gap`."""
+    """When a track begins, its `last` part begins, and it ends; where one can start to decode it (`keys`); in seconds.
+
+    `gap` is the longest time between two of its parts.
+    """
 
     start: float
+    last: float
     end: float
     keys: np.ndarray
     gap: float
@@ -60,10 +64,13 @@ def opened(content: bytes, limits: Limits) -> Iterator[Any]:
         options = {"max_pixels": str(limits.pixels)}
         with av.open(io.BytesIO(content), format=kind, options=options, metadata_errors="replace") as container:
             yield container
-    except (DataError, UsageProblem, MemoryError):
+    except (DataError, UsageProblem):
         raise
     except Exception as error:
-        # Decoders fail in many ways on a damaged file; all of them mean that this one file cannot be used.
+        # Decoders fail in many ways on a damaged file, one of which is to ask for more memory than there is; all of
+        # them mean that this one file cannot be used. That Python itself has none left is no fault of the file.
+        if isinstance(error, MemoryError) and not isinstance(error, av.error.FFmpegError):
+            raise
         raise unusable("video-damaged", f"is damaged or cut off: {_sentence(error)}") from error
 
 
@@ -129,7 +136,7 @@ def _line(moments: list[float], keys: list[float], end: float) -> Timeline:
     ordered = np.unique(moments)
     gap = float(np.diff(ordered).max()) if len(ordered) > 1 else 0.0
     typical = float(np.median(np.diff(ordered))) if len(ordered) > 1 else 0.0
-    return Timeline(float(ordered[0]), max(end, float(ordered[-1]) + typical), np.unique(keys), gap)
+    return Timeline(float(ordered[0]), float(ordered[-1]), max(end, float(ordered[-1]) + typical), np.unique(keys), gap)
 
 
 def _check_promises(container: Any, lines: dict[int, Timeline], counts: dict[int, int]) -> None:

@@ -31,7 +31,7 @@ def film(frames: np.ndarray, rate: int, samples: np.ndarray | None = None, sampl
             container.mux(pictures.encode(_picture(frame, pictures.pix_fmt, place, rate)))
         container.mux(pictures.encode(None))
         if samples is not None and sound is not None:
-            container.mux(sound.encode(_sound(samples, sample_rate)))
+            container.mux(sound.encode(_sound(samples, sample_rate)) if len(samples) else [])
             container.mux(sound.encode(None))
     return stream.getvalue()
 

@@ -28,9 +28,7 @@ def track_of(content: bytes, longest: float, limits: Limits) -> tuple[np.ndarray
         held = lines[stream.index].end - lines[stream.index].start
     # Coded sound comes in whole blocks of a thousand samples or so, the first of which may be cut.
     if len(heard) == 0 or len(heard) < min(wanted, int(held * rate)) * 0.9 - 4096:
-        raise unusable(
-            "sound-damaged", f"holds {held:.2f} s of sound, of which {len(heard):,} samples can be decoded"
-        )
+        raise unusable("sound-damaged", f"holds {held:.2f} s of sound, of which {len(heard):,} samples can be decoded")
     if not np.isfinite(heard).all():
         raise unusable("sound-not-finite", "holds samples that are no finite numbers")
     return heard, rate

@@ -41,7 +41,6 @@ class ClipNet(nn.Module):
         heads = next(heads for heads in (4, 2, 1) if width % heads == 0)
         self.time = Transformer(width, layers, heads, dropout=dropout) if layers > 0 else None
         self.pool = Pool(width, "mean") if tokens == "pooled" else None
-        self.width = width
         for name, values in zip(("mean", "spread"), scale, strict=True):
             self.register_buffer(name, torch.tensor(values).view(-1, 1, 1))
 
@@ -50,8 +49,8 @@ class ClipNet(nn.Module):
         there = ~parts["seconds"].isnan()
         seconds = parts["seconds"].to(self.mean.dtype).unsqueeze(-1)
         seen = self.pictures(parts, there)
-        mask = there.masked_scatter(there, seen.mask[:, 0])
-        values = seen.values.new_zeros(*there.shape, self.width).masked_scatter(there.unsqueeze(-1), seen.values)
+        mask = there & seen.mask.view(there.shape)
+        values = seen.values.view(*there.shape, -1)
         tokens = Tokens(keep(values, mask), mask, keep(seconds / self.step, mask))
         if self.time is not None:
             tokens = self.time(tokens)
@@ -60,10 +59,14 @@ class ClipNet(nn.Module):
         return Tokens(tokens.values, mask, keep(seconds, mask))
 
     def pictures(self, parts: Mapping[str, Tensor], there: Tensor) -> Tokens:
-        """One token for each frame that is there (n, frames), all clips one after the other."""
+        """One token for each frame (n · frames, 1, width), all clips one after the other.
+
+        Frames that are not there (n, frames) are looked at as blanks: their number changes from step to step, and with
+        it the order of sums, and a device would have to be asked for it.
+        """
         frames, known = parts["frames"], parts.get("known")
-        pixels = (frames[there].to(self.mean.dtype).clamp(0, 255) - self.mean) / self.spread
+        pixels = (frames.to(self.mean.dtype).clamp(0, 255) - self.mean) / self.spread
         if known is not None:
-            known = known.unsqueeze(1).expand(-1, frames.shape[1], -1, -1)[there]
-        tokens: Tokens = self.net(pixels, known)
+            known = known.unsqueeze(1).expand(-1, frames.shape[1], -1, -1).flatten(0, 1)
+        tokens: Tokens = self.net(keep(pixels, there).flatten(0, 1), known)
         return tokens

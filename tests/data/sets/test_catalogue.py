@@ -23,6 +23,7 @@ NAMES = [
     "senses_digits",
     "tcga_gbmlgg",
     "tuxpaint_stamps",
+    "video_digits",
     "womens_clothing",
     "xtb_ethanol",
 ]

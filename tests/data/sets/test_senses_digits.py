@@ -66,7 +66,7 @@ def test_no_speaker_is_in_two_parts(table):
 
 
 def test_each_row_has_a_picture_of_its_own_of_its_digit_and_pool(sources, table):
-    shades = senses_digits._partners(sources / "mnist10k" / "mnist_20k.npz", table)[:, 0, 0].astype(int)
+    shades = senses_digits.partners(sources / "mnist10k" / "mnist_20k.npz", table)[:, 0, 0].astype(int)
     tested = table["part"] == "test"
     assert (shades[tested] >= 100).all()
     assert (shades[~tested] < 100).all()
@@ -83,7 +83,7 @@ def test_pictures_and_speech_are_files_of_one_form(made, table):
 
 
 def test_every_clip_is_equally_loud(made, table):
-    peaks = [int(np.abs(senses_digits._samples(made / name).astype(int)).max()) for name in table["speech"]]
+    peaks = [int(np.abs(senses_digits.samples_of(made / name).astype(int)).max()) for name in table["speech"]]
     assert set(peaks) == {round(senses_digits.PEAK * 32767)}
 
 

@@ -37,7 +37,7 @@ from polymodal.core.seeding import numpy_generator
 from polymodal.data.sets.base import DataSet
 from polymodal.data.sets.origins import GitArchive, GitFile, JavaScriptPackage
 
-__all__ = ["SET", "dimmed", "drowned"]
+__all__ = ["SET", "dimmed", "drowned", "partners", "samples_of"]
 
 PICTURES, VOICES, TABLE = "mnist10k/mnist_20k.npz", "fsdd/recordings", "digits.parquet"
 PARTS = {
@@ -85,13 +85,13 @@ def drowned(samples: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 def _derive(source: Path, target: Path) -> None:
     """A table with one row for each clip: clip, digit, speaker, part, and the files of its picture and speech."""
     frame = pd.DataFrame([_told(path) for path in sorted((source / VOICES).glob("*.wav"))])
-    pictures = _partners(source / PICTURES, frame)
+    pictures = partners(source / PICTURES, frame)
     for folder in ("pictures", "speech"):
         (target / folder).mkdir()
     for row, picture in zip(frame.itertuples(), pictures, strict=True):
         draw = numpy_generator(0, "senses_digits", row.clip)
         Image.fromarray(dimmed(picture, draw)).save(target / row.picture)
-        _write(target / row.speech, drowned(_samples(source / VOICES / f"{row.clip}.wav"), draw))
+        _write(target / row.speech, drowned(samples_of(source / VOICES / f"{row.clip}.wav"), draw))
     frame.to_parquet(target / TABLE, index=False)
 
 
@@ -102,21 +102,22 @@ def _told(path: Path) -> dict[str, object]:
     return {"clip": clip, "digit": int(digit), "speaker": speaker, "part": PARTS[speaker], **files}
 
 
-def _partners(archive: Path, frame: pd.DataFrame) -> np.ndarray:
-    """(rows, 28, 28) uint8: for each row a picture of its own that shows its digit."""
+def partners(archive: Path, frame: pd.DataFrame, column: str = "digit", key: str = "senses_digits") -> np.ndarray:
+    """(rows, 28, 28) uint8: for each row a picture of its own, of the digit in `column`; `key` seeds the draw."""
     chosen = np.empty((len(frame), 28, 28), dtype=np.uint8)
     with np.load(archive) as arrays:
         pools = {pool: (arrays[f"x_{pool}"], arrays[f"y_{pool}"]) for pool in ("train", "test")}
     pool_of = np.where(frame["part"] == "test", "test", "train")
     for pool, (pictures, shown) in pools.items():
         for digit in range(10):
-            rows = np.flatnonzero((pool_of == pool) & (frame["digit"] == digit))
-            draw = numpy_generator(0, "senses_digits", pool, digit)
+            rows = np.flatnonzero((pool_of == pool) & (frame[column] == digit))
+            draw = numpy_generator(0, key, pool, digit)
             chosen[rows] = pictures[draw.choice(np.flatnonzero(shown == digit), len(rows), replace=False)]
     return chosen
 
 
-def _samples(path: Path) -> np.ndarray:
+def samples_of(path: Path) -> np.ndarray:
+    """The samples (n,) int16 of a recording."""
     with wave.open(str(path), "rb") as opened:
         return np.frombuffer(opened.readframes(opened.getnframes()), dtype="<i2")
 

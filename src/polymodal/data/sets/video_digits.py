@@ -22,9 +22,8 @@ import pandas as pd
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.filming import film
 from polymodal.data.sets.base import DataSet
-from polymodal.data.sets.senses_digits import PARTS, PICTURES, RATE, VOICES
+from polymodal.data.sets.senses_digits import PARTS, PICTURES, RATE, VOICES, partners, samples_of
 from polymodal.data.sets.senses_digits import SET as SENSES
-from polymodal.data.sounds import decode
 
 __all__ = ["ALIKE", "SET", "paired", "wandering"]
 
@@ -83,10 +82,10 @@ def _derive(source: Path, target: Path) -> None:
         draw = numpy_generator(0, "video_digits", str(speaker))
         frame.loc[rows, "seen"] = paired(frame["said"].to_numpy()[rows], draw)
     frame["agree"] = np.where(frame["seen"] == frame["said"], "yes", "no")
-    pictures = _pictures(source / PICTURES, frame)
+    pictures = partners(source / PICTURES, frame, "seen", "video_digits")
     (target / CLIPS).mkdir()
     for name, file, picture in zip(frame["name"], frame["clip"], pictures, strict=True):
-        voice = decode((source / VOICES / f"{name}.wav").read_bytes(), 60.0, SENSES_LIMITS).samples
+        voice = samples_of(source / VOICES / f"{name}.wav").astype(np.float64)
         samples = np.round(PEAK * 32767 * voice / np.abs(voice).max()).astype(np.int16)
         draw = numpy_generator(0, "video_digits", name)
         (target / file).write_bytes(film(wandering(picture, draw), PER_SECOND, samples, RATE))
@@ -99,15 +98,39 @@ def _told(path: Path) -> dict[str, object]:
     return told | {"speaker": speaker, "part": PARTS[speaker]}
 
 
-def _pictures(archive: Path, frame: pd.DataFrame) -> np.ndarray:
-    """(rows, 28, 28) uint8: for each row a picture of its own that shows the digit seen."""
-    chosen = np.empty((len(frame), 28, 28), dtype=np.uint8)
-    with np.load(archive) as arrays:
-        pools = {pool: (arrays[f"x_{pool}"], arrays[f"y_{pool}"]) for pool in ("train", "test")}
-    pool_of = np.where(frame["part"] == "test", "test", "train")
-    for pool, (pictures, shown) in pools.items():
-        for digit in range(10):
-            rows = np.flatnonzero((pool_of == pool) & (frame["seen"] == digit))
-            draw = numpy_generator(0, "video_digits", pool, digit)
-            chosen[rows] = pictures[draw.choice(np.flatnonzero(shown == digit), len(rows), replace=False)]
-    return chosen
+def _describe(_source: Path, target: Path) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "data": {
+            "table": str(target / TABLE),
+            "files": str(target),
+            "group": "speaker",
+            "split": {"column": "part", "validation": ["validation"], "test": ["test"]},
+        },
+        "modalities": {
+            "picture": {"type": "video", "column": "clip", "frames": 4, "size": 32, "channels": 1},
+            "voice": {"type": "audio", "column": "clip"},
+        },
+        "tasks": {
+            "seen": {"type": "multiclass", "target": "seen"},
+            "said": {"type": "multiclass", "target": "said"},
+            "agree": {"type": "binary", "target": "agree"},
+        },
+    }
+
+
+SET = DataSet(
+    name="video_digits",
+    title="Handwritten digits that wander, each with a spoken digit as its sound track (synthetic)",
+    origin=SENSES.origin,
+    licence=SENSES.licence,
+    rows=3_000,
+    tables={TABLE: "derived; one row for each video: name, clip (its file), seen, said, agree, speaker, part"},
+    folders=SENSES.folders,
+    files=SENSES.files,
+    fetched=SENSES.fetched,
+    assemble=SENSES.assemble,
+    derive=_derive,
+    describe=_describe,
+    made_with=(f"NumPy {np.__version__}",),
+)
