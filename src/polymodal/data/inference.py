@@ -43,9 +43,13 @@ _SPLIT_NAMES = frozenset(["split", "fold", "set", "partition", "subset"])
 _TEST, _VALIDATION = frozenset(["test", "testing", "holdout"]), frozenset(["validation", "valid", "val", "dev"])
 _VECTORS = frozenset(["embedding", "embeddings", "emb", "vector", "vectors", "features", "latent", "encoding"])
 _MANY_GROUPS = 5
-_READ = {"image": "pictures", "audio": "sounds", "volume": "volumes", "structure": "structures"}
-_SOUND = re.compile(rb"RIFF....WAVE|RF64|fLaC|OggS|ID3|FORM....AIF|\.snd|\xff[\xe2-\xff]", re.DOTALL)
-_READ = {"image": "pictures", "audio": "sounds", "video": "videos"}
+_READ = {
+    "image": "pictures",
+    "audio": "sounds",
+    "video": "videos",
+    "volume": "volumes",
+    "structure": "structures",
+}
 _SOUND = re.compile(rb"RIFF....WAVE|RF64|fLaC|OggS|ID3|FORM....AIF|\.snd|\xff[\xe2-\xff]|....ftypM4A", re.DOTALL)
 """How the content of a sound file begins."""
 _FILMS = frozenset(["mov", "matroska", "avi"])

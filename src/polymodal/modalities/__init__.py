@@ -19,8 +19,8 @@ from polymodal.modalities.signal import Signal
 from polymodal.modalities.structure import Structure
 from polymodal.modalities.table import Table
 from polymodal.modalities.text import Text
-from polymodal.modalities.volume import Volume
 from polymodal.modalities.video import Video
+from polymodal.modalities.volume import Volume
 
 __all__ = [
     "Audio",
@@ -36,6 +36,6 @@ __all__ = [
     "Structure",
     "Table",
     "Text",
-    "Volume",
     "Video",
+    "Volume",
 ]
