@@ -33,10 +33,8 @@ def test_every_choice_keeps_the_contract(options: dict[str, object]) -> None:
 def parts(count: int = 6, frames: int = 4, known: bool = True) -> dict[str, torch.Tensor]:
     draw = torch.Generator().manual_seed(0)
     still = torch.randint(0, 256, (count, 1, 3, 16, 16), generator=draw).to(torch.uint8)
-    made = {
-        "frames": still.expand(-1, frames, -1, -1, -1).clone(),
-        "seconds": torch.arange(frames).repeat(count, 1) / 4,
-    }
+    seconds = torch.arange(frames).repeat(count, 1) / 4
+    made = {"frames": still.expand(-1, frames, -1, -1, -1).clone(), "seconds": seconds}
     return made | ({"known": torch.ones(count, 16, 16, dtype=torch.bool)} if known else {})
 
 

@@ -10,6 +10,7 @@
 """
 
 from polymodal.encoders.bag import Bag
+from polymodal.encoders.clips import ClipNet
 from polymodal.encoders.conditional import ConditionalBlock
 from polymodal.encoders.convolution import ConvolutionBlock, ConvolutionNet, grid_centres
 from polymodal.encoders.experts import MixtureOfExperts
@@ -24,6 +25,7 @@ from polymodal.encoders.vectors import VectorNet
 
 __all__ = [
     "Bag",
+    "ClipNet",
     "ConditionalBlock",
     "ConvolutionBlock",
     "ConvolutionNet",

@@ -48,6 +48,11 @@ class Audio(Modality):
     module from the part "sound" (n, frames, bands) to Tokens. `tokens` is "pooled" (a token of each net for a clip) or
     "steps" (several in order of time). `patch` is in frames; None takes 8. `augment` is the strength of training's
     changes (0 = none): SpecAugment (Park et al. 2019), and spectra moved up or down. Files over `max_megabytes` are
+    heard up to `longest` seconds. Of a video the sound track is heard (pip install "polymodal[video]"); one without is
+    absent. `encoder` is "convolution" (over time), "patches" (a transformer), "recurrent",
+    "auto", or a function of the fitted column and the width that gives a module from the part "sound" (n, frames,
+    bands) to Tokens. `tokens` is "pooled" (one for a clip) or "steps" (several in order of time). `patch` is in frames;
+    None takes 8. `augment` is the strength of SpecAugment (Park et al. 2019; 0 = none). Files over `max_megabytes` are
     refused; `cache_megabytes` of finished clips stay in memory. Needs the extra: pip install "polymodal[audio]".
     """
 
