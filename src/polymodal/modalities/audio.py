@@ -42,17 +42,13 @@ class Audio(Modality):
 
     Sound enters as the logarithm of its power in `bands` bands of the mel scale, each 10 ms, at `rate` in Hz ("auto"
     takes what training clips have, up to 16,000). With `level`, each clip is brought to the same loudness. A clip is
-    heard up to `longest` seconds. `encoder` is "convolution" (over time), "patches" (a transformer), "recurrent",
+    heard up to `longest` seconds. Of a video its sound track is heard (pip install "polymodal[video]"); one that has
+    none is absent. `encoder` is "convolution" (over time), "patches" (a transformer), "recurrent",
     "summary" (mean, spread and restlessness of the spectrum's shape: how it is said rather than what), "both"
     (convolution and summary, a token of each), "auto", or a function of the fitted column and the width that gives a
     module from the part "sound" (n, frames, bands) to Tokens. `tokens` is "pooled" (a token of each net for a clip) or
     "steps" (several in order of time). `patch` is in frames; None takes 8. `augment` is the strength of training's
     changes (0 = none): SpecAugment (Park et al. 2019), and spectra moved up or down. Files over `max_megabytes` are
-    heard up to `longest` seconds. Of a video the sound track is heard (pip install "polymodal[video]"); one without is
-    absent. `encoder` is "convolution" (over time), "patches" (a transformer), "recurrent",
-    "auto", or a function of the fitted column and the width that gives a module from the part "sound" (n, frames,
-    bands) to Tokens. `tokens` is "pooled" (one for a clip) or "steps" (several in order of time). `patch` is in frames;
-    None takes 8. `augment` is the strength of SpecAugment (Park et al. 2019; 0 = none). Files over `max_megabytes` are
     refused; `cache_megabytes` of finished clips stay in memory. Needs the extra: pip install "polymodal[audio]".
     """
 
