@@ -28,8 +28,8 @@ def _cook(kitchen: Kitchen) -> Told:
     return Told(found, ["both/report.html"])
 
 
-# Whether two digits agree is a matter of their product, which this fusion forms: on validation rows, after 16 epochs, its
-# loss was .21, that of `early` .64 (chance is .69).
+# Whether two digits agree is a matter of their product, which this fusion forms: on validation rows, after 16 epochs,
+# its loss was .21, that of `early` .64 (chance is .69).
 CHANGE = {"model": {"fusion": {"type": "low_rank_tensor"}}, "train": {"epochs": 24, "members": 1}}
 
 RECIPE = Recipe(
