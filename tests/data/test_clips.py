@@ -184,3 +184,21 @@ def test_nothing_is_said_on_the_way(capfd: pytest.CaptureFixture) -> None:
     with pytest.raises(DataError):
         watched(scrambled())
     assert capfd.readouterr() == ("", "")
+
+
+def test_mangled_files_are_read_or_refused_and_nothing_else_happens() -> None:
+    draw = np.random.default_rng(0)
+    whole = {kind: movie(kind, shades(12), 10, None if kind == "gif" else tone(1.2, 48_000)) for kind in KINDS}
+    told = {"read": 0, "refused": 0}
+    for turn in range(300):
+        content = bytearray(whole[list(KINDS)[turn % len(KINDS)]])
+        for _ in range(int(draw.integers(1, 6))):
+            at = int(draw.integers(len(content)))
+            content[at : at + 2] = draw.integers(0, 256, int(draw.integers(0, 4)), dtype=np.uint8).tobytes()
+        try:
+            moments, _ = watched(bytes(content))
+            told["read"] += len(moments) > 0
+        except DataError as error:
+            told["refused"] += len(error.found) > 0
+    assert sum(told.values()) == 300
+    assert min(told.values()) > 20

@@ -130,8 +130,13 @@ WAVE, WEBP = b"RIFF\x00\x00\x00\x00WAVE", b"RIFF\x00\x00\x00\x00WEBP"
 
 
 @pytest.mark.parametrize(
-    ("start", "sense"), [(WAVE, "audio"), (b"fLaC", "audio"), (b"\x89PNG", "image"), (WEBP, "image")]
-)
+    ("start", "sense"),
+    [
+        (WAVE, "audio"), (b"fLaC", "audio"), (b"\0\0\0\x20ftypM4A ", "audio"),
+        (b"\x89PNG", "image"), (WEBP, "image"), (b"GIF89a", "image"),
+        (b"\0\0\0\x20ftypisom", "video"), (b"\x1a\x45\xdf\xa3", "video"), (b"RIFF\0\0\0\0AVI LIST", "video"),
+    ],
+)  # fmt: skip
 def test_the_content_of_files_is_told_by_how_it_begins(start, sense):
     frame = pd.DataFrame({"file": [start + bytes([row]) for row in range(20)], "sick": ["yes", "no"] * 10})
     frame.loc[3, "file"] = None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from polymodal.data.containers import Timeline, moment_of, opened, surveyed, unusable
+from polymodal.data.containers import Timeline, media, moment_of, opened, surveyed, unusable
 from polymodal.data.files import Limits
 
 __all__ = ["Sampling", "frames_of"]
@@ -56,12 +56,13 @@ def frames_of(content: bytes, sampling: Sampling, limits: Limits) -> Iterator[tu
         codec = stream.codec_context
         # Frames of another size may follow; the decoder refuses them before it makes room.
         codec.options, codec.thread_count = {"max_pixels": str(limits.pixels)}, 1
+        converter = media().video.reformatter.VideoReformatter()
         wanted = deque(line.start + moment for moment in sampling.moments(line.end - line.start))
         for moment, frame in _shown(container, stream, line, wanted):
             _check_size(frame.width, frame.height, limits)
             if frame.is_corrupt:
                 raise unusable("video-damaged", f"is damaged at {moment - line.start:.2f} s")
-            yield moment - line.start, _upright(frame, stream.sample_aspect_ratio)
+            yield moment - line.start, _upright(frame, stream.sample_aspect_ratio, converter)
 
 
 def _pictures(container: Any) -> Any:
@@ -120,12 +121,12 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         raise unusable("video-too-large", found)
 
 
-def _upright(frame: Any, squeezed: Any) -> Image.Image:
+def _upright(frame: Any, squeezed: Any, converter: Any) -> Image.Image:
     """The frame as one sees it: turned as the camera was held, its pixels square; grey, in colour, or transparent."""
     parts = frame.format.components
     grey, transparent = len(parts) == 1 and not frame.format.has_palette, any(part.is_alpha for part in parts)
     kind = "gray" if grey else "rgba" if transparent else "rgb24"
-    picture = Image.fromarray(np.ascontiguousarray(frame.to_ndarray(format=kind)))
+    picture = Image.fromarray(np.ascontiguousarray(converter.reformat(frame, format=kind).to_ndarray()))
     stretch = float(squeezed) if squeezed else 1.0
     if stretch != 1.0 and 1 / _SQUEEZED <= stretch <= _SQUEEZED:
         picture = picture.resize((max(1, round(picture.width * stretch)), picture.height), Image.Resampling.BILINEAR)

@@ -82,21 +82,22 @@ def surveyed(content: bytes, limits: Limits) -> dict[int, Timeline]:
     with opened(content, limits) as container:
         moments: dict[int, list[float]] = {stream.index: [] for stream in container.streams}
         keys: dict[int, list[float]] = {stream.index: [] for stream in container.streams}
-        ends = dict.fromkeys(moments, 0.0)
+        ends, counts = dict.fromkeys(moments, 0.0), dict.fromkeys(moments, 0)
         for count, packet in enumerate(container.demux()):
             if count >= _MOST_PACKETS:
                 raise unusable("video-too-large", f"holds more than {_MOST_PACKETS:,} packets")
             if packet.is_corrupt:
                 raise unusable("video-damaged", "is damaged or cut off: a part of it is marked as damaged")
             at, moment = packet.stream.index, moment_of(packet)
-            if moment is None or packet.is_discard:
+            counts[at] += moment is not None
+            if moment is None or packet.is_discard:  # what was cut away in editing is there, and never shown
                 continue
             moments[at].append(moment)
             ends[at] = max(ends[at], moment + float((packet.duration or 0) * packet.time_base))
             if packet.is_keyframe:
                 keys[at].append(moment)
         lines = {at: _line(found, keys[at], ends[at]) for at, found in moments.items() if found}
-        _check_promises(container, lines, {at: len(found) for at, found in moments.items()})
+        _check_promises(container, lines, counts)
     return lines
 
 

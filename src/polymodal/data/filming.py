@@ -27,8 +27,11 @@ def film(frames: np.ndarray, rate: int, samples: np.ndarray | None = None, sampl
         sound = None
         if samples is not None:
             sound = container.add_stream("flac", rate=sample_rate, layout="mono", options={"flags": "+bitexact"})
+        converter = media().video.reformatter.VideoReformatter()
         for place, frame in enumerate(frames):
-            container.mux(pictures.encode(_picture(frame, pictures.pix_fmt, place, rate)))
+            made = _picture(frame, converter, pictures.pix_fmt)
+            made.pts, made.time_base = place, Fraction(1, rate)
+            container.mux(pictures.encode(made))
         container.mux(pictures.encode(None))
         if samples is not None and sound is not None:
             container.mux(sound.encode(_sound(samples, sample_rate)) if len(samples) else [])
@@ -36,11 +39,9 @@ def film(frames: np.ndarray, rate: int, samples: np.ndarray | None = None, sampl
     return stream.getvalue()
 
 
-def _picture(frame: np.ndarray, kind: str, place: int, rate: int) -> Any:
+def _picture(frame: np.ndarray, converter: Any, kind: str) -> Any:
     made = media().VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="gray" if frame.ndim == 2 else "rgb24")
-    made = made.reformat(format=kind)
-    made.pts, made.time_base = place, Fraction(1, rate)
-    return made
+    return converter.reformat(made, format=kind)
 
 
 def _sound(samples: np.ndarray, rate: int) -> Any:

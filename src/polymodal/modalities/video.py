@@ -157,7 +157,7 @@ class Video(Modality):
         return {"frames": Budget("linf", 8.0, 0.0, 255.0)}
 
     def example(self, rows: int, seed: int) -> DataTable:
-        """Squares that wander over 3 to 8 frames of 20 × 16 pixels, as bytes of files; one row in six is without."""
+        """Squares that wander over 3 to 6 frames of 16 × 12 pixels, as bytes of files; one row in six is without."""
         draw = numpy_generator(seed, "video example")
         cells: list[bytes | None] = [_wandering(draw) for _ in range(rows)]
         empty = draw.random(rows) < 1 / 6
@@ -169,12 +169,12 @@ class Video(Modality):
 
 def _wandering(draw: np.random.Generator) -> bytes:
     """A square that moves along a line, ten frames a second, with a hum as its sound track."""
-    count, ground, colour = int(draw.integers(3, 9)), draw.integers(150, 256, size=3), draw.integers(0, 120, size=3)
-    frames = np.tile(ground.astype(np.uint8), (count, 20, 16, 1))
-    start, pace = draw.uniform((2, 2), (12, 8)), draw.uniform(-1.5, 1.5, size=2)
+    count, ground, colour = int(draw.integers(3, 7)), draw.integers(150, 256, size=3), draw.integers(0, 120, size=3)
+    frames = np.tile(ground.astype(np.uint8), (count, 16, 12, 1))
+    start, pace = draw.uniform((1, 1), (10, 6)), draw.uniform(-1.5, 1.5, size=2)
     for place, frame in enumerate(frames):
-        y, x = (start + place * pace).clip(0, (14, 10)).astype(int)
-        frame[y : y + 6, x : x + 6] = colour
+        y, x = (start + place * pace).clip(0, (11, 7)).astype(int)
+        frame[y : y + 5, x : x + 5] = colour
     moments = np.arange(800 * count) / 8000
     hum = 8000 * np.sin(2 * np.pi * draw.uniform(200, 800) * moments)
     return film(frames, 10, hum.astype(np.int16))
