@@ -1,8 +1,5 @@
 """Videos of a digit that wanders while a digit is spoken: which is seen, which is said, and do they agree.
 
-The set is synthetic: pictures and voices are real, but who wrote knows nothing of who spoke. One file holds both.
-Each question that one sense answers should not care whether the other is there, and whether they agree can be told from
-neither alone. Speakers and pictures of the test were never met in training.
 The set is synthetic: pictures and voices are real, but who wrote knows nothing of who spoke. One file holds both
 senses. Each question that one sense answers should not care whether the other is there, and whether they agree can be
 told from neither alone. Speakers and pictures of the test were never met in training.
@@ -31,8 +28,6 @@ def _cook(kitchen: Kitchen) -> Told:
     return Told(found, ["both/report.html"])
 
 
-# Whether two digits agree is a matter of their product, which this fusion forms: on validation rows, after 16 epochs,
-# its loss was .21, that of `early` .64 (chance is .69).
 # Whether two digits agree is a matter of their product, which this fusion forms: on the validation rows, after 16
 # epochs, its loss was .21, that of `early` .64 (chance is .69).
 CHANGE = {"model": {"fusion": {"type": "low_rank_tensor"}}, "train": {"epochs": 24, "members": 1}}
