@@ -54,13 +54,14 @@ def _means(learned: pd.DataFrame, asked: pd.DataFrame) -> float:
 
 # Whether they bind is a matter of the pair: each by itself decides little, so both are read before anything is decided,
 # and neither is ever left out. A kinase is told by its pieces: a step needs many kinases, and a convolution over a
-# thousand residues of each takes ten times as long. On validation rows the error falls no further after 24 epochs.
+# thousand residues of each takes ten times as long. On validation rows the error falls no further after 24 epochs. With
+# the fifth fold of the training pairs asked, three members have an error of .232, one of .272.
 CHANGE = {
     "modalities": {
         "drug": {"type": "molecule", "column": "smiles"},
         "kinase": {"type": "protein", "column": "sequence", "encoder": "pieces"},
     },
     "model": {"fusion": {"type": "early", "layers": 2}},
-    "train": {"batch_size": 512, "epochs": 24, "members": 1, "modality_dropout": 0.0},
+    "train": {"batch_size": 512, "epochs": 24, "members": 3, "modality_dropout": 0.0},
 }
 RECIPE = Recipe("chemistry_binding", "How strongly a drug binds a kinase, known or new", ("davis",), _cook)
