@@ -22,6 +22,7 @@ from polymodal.core import (
     SpecError,
     UsageProblem,
     did_you_mean,
+    missing_extra,
 )
 
 EXIT_CODES = {
@@ -185,3 +186,11 @@ def test_a_long_list_of_options_is_cut() -> None:
     told = did_you_mean("zzz", (f"gene_{number:05}" for number in range(20_000)))
     assert told.endswith("and 19960 more")
     assert len(told) < 1000
+
+
+def test_a_missing_package_is_told_with_the_extra_that_brings_it() -> None:
+    problem = missing_extra("a modality of sounds", "soundfile", "audio")
+    assert problem.exit_code == 2
+    assert problem.code == "missing-extra"
+    assert 'pip install "polymodal[audio]"' in str(problem)
+    assert "soundfile" in str(problem)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymodal.core import DataError
-from polymodal.data.files import Folder, Limits, content_hashes, resolve
+from polymodal.data.files import Folder, Limits, content_hashes, content_of, none_usable, resolve
 
 
 @pytest.fixture
@@ -161,3 +161,26 @@ def test_no_name_leads_out(tmp_path_factory: pytest.TempPathFactory, name: str) 
     except DataError:
         return
     assert content == b"inside"
+
+
+def test_a_cell_is_read_by_name_or_taken_as_it_is(tree: Path) -> None:
+    folder = Folder(tree)
+    assert content_of("good.png", folder, Limits(), "sound") == b"good"
+    assert content_of(b"bytes", None, Limits(), "sound") == b"bytes"
+
+
+@pytest.mark.parametrize(("value", "found"), [(3.5, "is a float"), ("good.png", "no data folder was given")])
+def test_a_cell_that_is_neither_name_nor_bytes_is_refused_with_its_kind(value: object, found: str) -> None:
+    with pytest.raises(DataError, match=found) as caught:
+        content_of(value, None, Limits(), "sound", also=", or a wave")
+    assert caught.value.code == "sound-kind"
+    assert caught.value.expected.endswith("or a wave")
+
+
+def test_a_column_without_a_usable_file_names_the_first_problem() -> None:
+    cause = DataError("empty-file", where="a.wav", expected="a sound", found="holds no sample", remedy="record again")
+    problem = none_usable("sound", "sounds that can be read", "clip", [("a.wav", cause), ("b.wav", cause)])
+    assert problem.code == "no-usable-sound"
+    assert "none of the 2" in problem.found
+    assert "'a.wav', holds no sample" in problem.found
+    assert problem.where == 'column "clip"'

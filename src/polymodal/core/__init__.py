@@ -21,6 +21,7 @@ from polymodal.core.errors import (
     SpecError,
     UsageProblem,
     did_you_mean,
+    missing_extra,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "UsageProblem",
     "Values",
     "did_you_mean",
+    "missing_extra",
 ]

@@ -14,6 +14,7 @@ __all__ = [
     "SpecError",
     "UsageProblem",
     "did_you_mean",
+    "missing_extra",
 ]
 
 LISTED = 40
@@ -117,6 +118,17 @@ class GateError(PolymodalError):
     """A gate that protects the result has closed: a leak, a bias, a metric under its limit."""
 
     exit_code = 8
+
+
+def missing_extra(where: str, package: str, extra: str) -> UsageProblem:
+    """The error for a machine without a package that one of our extras brings."""
+    return UsageProblem(
+        "missing-extra",
+        where=where,
+        expected=f"the package {package}",
+        found="it is not installed, or cannot be loaded",
+        remedy=f'pip install "polymodal[{extra}]"',
+    )
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:

@@ -12,11 +12,13 @@ from polymodal.core import DataError
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import Rows
 from polymodal.data.canvas import Canvas, Painted, paint
-from polymodal.data.files import Limits
+from polymodal.data.files import Limits, none_usable
 from polymodal.data.gallery import Gallery
 from polymodal.data.pictures import Measure, measure
 
 __all__ = ["Calibration", "Channels", "Size", "Wishes", "calibrate", "fitting", "scaled"]
+
+USABLE = "pictures, or names of picture files below the data folder"
 
 Size = int | Sequence[int] | Literal["auto"]
 Channels = int | Literal["auto"]
@@ -105,18 +107,8 @@ def _measured(gallery: Gallery, sample: Sequence[object], limits: Limits) -> lis
         except DataError as error:
             problems.append((value, error))
     if problems and not measures:
-        raise _none_usable(gallery, len(problems), *problems[0])
+        raise none_usable("picture", USABLE, gallery.column, problems)
     return measures
-
-
-def _none_usable(gallery: Gallery, count: int, value: object, first: DataError) -> DataError:
-    return DataError(
-        "no-usable-picture",
-        where=f'column "{gallery.column}"',
-        expected="pictures, or names of picture files below the data folder",
-        found=f"none of the {count} looked at can be used; the first, {str(value)[:100]!r}, {first.found}",
-        remedy=first.remedy,
-    )
 
 
 def _painted(gallery: Gallery, sample: Sequence[object], canvas: Canvas, limits: Limits) -> Iterator[Painted]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polymodal.core import DataError, UsageProblem
+from polymodal.core import DataError, UsageProblem, missing_extra
 from polymodal.data.files import Limits
 
 __all__ = ["Timeline", "container_of", "media", "opened", "surveyed", "unusable"]
@@ -112,13 +112,7 @@ def media() -> Any:
     try:
         import av
     except (ImportError, OSError) as error:
-        raise UsageProblem(
-            "missing-extra",
-            where="the modality video, or the sound track of a video",
-            expected="the package av",
-            found="it is not installed, or its libraries cannot be loaded",
-            remedy='pip install "polymodal[video]"',
-        ) from error
+        raise missing_extra("the modality video, or the sound track of a video", "av", "video") from error
     return av
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from polymodal.core import DataError
 
-__all__ = ["Folder", "Limits", "content_hashes", "resolve"]
+__all__ = ["Folder", "Limits", "content_hashes", "content_of", "misfit", "none_usable", "resolve"]
 
 _URL = re.compile(r"^([a-z][a-z0-9+.-]*://|data:|file:|mailto:)", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
@@ -169,3 +169,40 @@ def _refused(code: str, relative: str, found: str, remedy: str) -> DataError:
     shown = relative[:200]
     where = (shown if shown.isprintable() else ascii(shown)) or "(empty name)"
     return DataError(code, where=where, expected="a plain file under the data folder", found=found, remedy=remedy)
+
+
+def content_of(value: object, folder: Folder | None, limits: Limits, what: str, also: str = "") -> bytes:
+    """The bytes of a cell that holds them, or names a file below the data folder; `what` it is ("sound", "video").
+
+    `also` says what else the reader takes. Raises DataError where it does neither, or the file cannot be read.
+    """
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise misfit(what, f"is a {type(value).__name__}, not the name of a file and not a {what}", also)
+    if folder is None:
+        raise misfit(what, "names a file, and no data folder was given", also)
+    return folder.read(value, limits)
+
+
+def misfit(what: str, found: str, also: str = "") -> DataError:
+    """The error for a cell of another kind than a reader of files takes; `also` names what else it would take."""
+    return DataError(
+        f"{what}-kind",
+        where=what,
+        expected=f"the name of a {what} file below the data folder, or its bytes{also}",
+        found=found,
+        remedy="give names of files, and say where they are (data.files in a spec, files= in Python)",
+    )
+
+
+def none_usable(what: str, expected: str, column: str, problems: Sequence[tuple[object, DataError]]) -> DataError:
+    """The error for a column none of whose files can be used; `problems` are the cells tried, each with its error."""
+    value, first = problems[0]
+    return DataError(
+        f"no-usable-{what}",
+        where=f'column "{column}"',
+        expected=expected,
+        found=f"none of the {len(problems)} looked at can be used; the first, {str(value)[:100]!r}, {first.found}",
+        remedy=first.remedy,
+    )

@@ -14,13 +14,16 @@ from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import dense
 from polymodal.data.cepstra import COEFFICIENTS, cepstral, run_of
-from polymodal.data.files import Folder, Limits
+from polymodal.data.files import Folder, Limits, content_of, misfit, none_usable
 from polymodal.data.gallery import asked, each_once, filled
 from polymodal.data.plain import Plain, plain_numbers
 from polymodal.data.series import FARTHEST, SeriesScale, scaled, side_by_side
 from polymodal.data.sounds import Hearing, Wave, decode, log_mel, rate_of
 
 __all__ = ["AudioColumn", "SoundCells"]
+
+USABLE = "sounds, or names of sound files below the data folder"
+ALSO = ", or an array of samples"
 
 SAMPLE = 300
 """How many training clips are listened to."""
@@ -78,7 +81,7 @@ class AudioColumn(Column[SoundCells]):
             except DataError as error:
                 problems.append((value, error))
         if problems and not usable:
-            raise _none_usable(self.name, len(problems), *problems[0])
+            raise none_usable("sound", USABLE, self.name, problems)
         if usable:
             self.learned = replace(scaled(usable), training_rows=len(there))
             self.summary = scaled([self._told(self._standard(clip)) for clip in usable])
@@ -143,22 +146,15 @@ class AudioColumn(Column[SoundCells]):
         if isinstance(value, np.ndarray | list | tuple):
             wave = _from_array(value, self.hearing.rate)
             return log_mel(replace(wave, samples=wave.samples[: int(self.longest * wave.rate)]), self.hearing)
-        return log_mel(decode(self._content(cells, value), self.longest, self.limits), self.hearing)
-
-    def _content(self, cells: SoundCells, value: object) -> bytes:
-        if isinstance(value, bytes):
-            return value
-        if not isinstance(value, str):
-            raise _misfit(f"is a {type(value).__name__}, not the name of a file and not a sound")
-        if cells.folder is None:
-            raise _misfit("names a file, and no data folder was given")
-        return cells.folder.read(value, self.limits)
+        return log_mel(
+            decode(content_of(value, cells.folder, self.limits, "sound", ALSO), self.longest, self.limits), self.hearing
+        )
 
     def _commonest(self, cells: SoundCells, values: list[object]) -> int:
         rates: Counter[int] = Counter()
         for value in values:
             try:
-                rates[rate_of(self._content(cells, value), self.limits)] += 1
+                rates[rate_of(content_of(value, cells.folder, self.limits, "sound", ALSO), self.limits)] += 1
             except DataError:
                 continue
         return min(BEST_RATE, rates.most_common(1)[0][0]) if rates else BEST_RATE
@@ -167,29 +163,11 @@ class AudioColumn(Column[SoundCells]):
 def _from_array(value: Any, rate: int) -> Wave:
     samples = np.asarray(value)
     if samples.dtype.kind not in "if" or samples.size == 0 or samples.ndim > 2:
-        raise _misfit(f"is an array {samples.shape} of {samples.dtype}, not samples or samples × channels")
+        raise misfit(
+            "sound", f"is an array {samples.shape} of {samples.dtype}, not samples or samples × channels", ALSO
+        )
     samples = samples.astype(np.float32) / (np.iinfo(samples.dtype).max if samples.dtype.kind == "i" else 1)
     samples = samples if samples.ndim == 1 else samples.mean(axis=1)
     if not np.isfinite(samples).all():
-        raise _misfit("holds samples that are no finite numbers")
+        raise misfit("sound", "holds samples that are no finite numbers", ALSO)
     return Wave(samples, rate)
-
-
-def _misfit(found: str) -> DataError:
-    return DataError(
-        "sound-kind",
-        where="sound",
-        expected="the name of a sound file below the data folder, its bytes, or an array of samples",
-        found=found,
-        remedy="give names of files, and say where they are (data.files in a spec, files= in Python)",
-    )
-
-
-def _none_usable(column: str, count: int, value: object, first: DataError) -> DataError:
-    return DataError(
-        "no-usable-sound",
-        where=f'column "{column}"',
-        expected="sounds, or names of sound files below the data folder",
-        found=f"none of the {count} looked at can be used; the first, {str(value)[:100]!r}, {first.found}",
-        remedy=first.remedy,
-    )

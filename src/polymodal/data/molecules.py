@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from polymodal.core import DataError, Refusal, UsageProblem, Values
+from polymodal.core import DataError, Refusal, Values, missing_extra
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import parse_labels
 from polymodal.data.directions import Pieces
@@ -196,13 +196,7 @@ def _rdkit() -> tuple[Any, Any, Any]:
         from rdkit import Chem, rdBase
         from rdkit.Chem import rdFingerprintGenerator
     except ImportError as error:
-        raise UsageProblem(
-            "missing-extra",
-            where="the modality molecule",
-            expected="the package rdkit",
-            found="it is not installed, or cannot be loaded",
-            remedy='pip install "polymodal[molecules]"',
-        ) from error
+        raise missing_extra("the modality molecule", "rdkit", "molecules") from error
     return Chem, rdFingerprintGenerator, rdBase.BlockLogs
 
 

@@ -13,13 +13,15 @@ from polymodal.core import DataError, Refusal, Values
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import dense
-from polymodal.data.files import Folder, Limits
+from polymodal.data.files import Folder, Limits, none_usable
 from polymodal.data.gallery import asked, each_once, filled
 from polymodal.data.plain import Plain, plain_numbers
 from polymodal.data.series import FARTHEST
 from polymodal.data.volumes import Volume, decode, on_grid, unusable
 
 __all__ = ["Empty", "Grid", "Scaling", "ScanCells", "ScanColumn", "ScanScale"]
+
+USABLE = "names of NIfTI files (.nii, .nii.gz) below the data folder"
 
 Scaling = Literal["volume", "training"]
 Empty = Literal["zero", "none"]
@@ -105,7 +107,7 @@ class ScanColumn(Column[ScanCells]):
             except DataError as error:
                 problems.append((value, error))
         if problems and not usable:
-            raise _none_usable(self.name, len(problems), *problems[0])
+            raise none_usable("volume", USABLE, self.name, problems)
         if usable:
             spacing = np.exp(np.median(np.log([volume.spacing for volume in usable]), axis=0)).tolist()
             self.learned = ScanScale(*_common(usable), spacing, len(there))
@@ -209,13 +211,3 @@ def _middle_and_spread(values: np.ndarray) -> tuple[float, float]:
     if spread <= 1e-6 * np.abs(known).max():
         spread = known.std()
     return float(middle), float(spread) if spread > 1e-6 * np.abs(known).max() else 1.0
-
-
-def _none_usable(column: str, count: int, value: object, first: DataError) -> DataError:
-    return DataError(
-        "no-usable-volume",
-        where=f'column "{column}"',
-        expected="names of NIfTI files (.nii, .nii.gz) below the data folder",
-        found=f"none of the {count} looked at can be used; the first, {str(value)[:100]!r}, {first.found}",
-        remedy=first.remedy,
-    )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from polymodal.core import DataError, UsageProblem
+from polymodal.core import DataError, missing_extra
 from polymodal.data.containers import container_of
 from polymodal.data.files import Limits
 from polymodal.data.tracks import track_of, track_rate
@@ -184,13 +184,7 @@ def _soundfile() -> Any:
     try:
         import soundfile
     except (ImportError, OSError) as error:
-        raise UsageProblem(
-            "missing-extra",
-            where="the modality audio",
-            expected="the package soundfile",
-            found="it is not installed, or its library cannot be loaded",
-            remedy='pip install "polymodal[audio]"',
-        ) from error
+        raise missing_extra("the modality audio", "soundfile", "audio") from error
     return soundfile
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polymodal.core import DataError, UsageProblem
+from polymodal.core import DataError, missing_extra
 from polymodal.data.files import Limits
 
 __all__ = ["Volume", "decode", "encode", "on_grid", "turned", "unusable"]
@@ -247,11 +247,5 @@ def _nibabel() -> Any:
     try:
         import nibabel
     except ImportError as error:
-        raise UsageProblem(
-            "missing-extra",
-            where="the modality volume",
-            expected="the package nibabel",
-            found="it is not installed, or cannot be loaded",
-            remedy='pip install "polymodal[imaging]"',
-        ) from error
+        raise missing_extra("the modality volume", "nibabel", "imaging") from error
     return nibabel

@@ -16,12 +16,14 @@ from polymodal.data.calibration import Calibration, Wishes, fitting, scaled
 from polymodal.data.canvas import paint
 from polymodal.data.cells import dense
 from polymodal.data.clips import Sampling, frames_of
-from polymodal.data.files import Folder
+from polymodal.data.files import Folder, content_of, none_usable
 from polymodal.data.gallery import asked, each_once, filled
 from polymodal.data.pictures import Measure
 from polymodal.data.plain import Plain, plain_pixels
 
 __all__ = ["Clip", "ClipCells", "ClipScale", "VideoColumn"]
+
+USABLE = "videos, or names of video files below the data folder"
 
 SAMPLE = 100
 """How many training videos are looked at."""
@@ -91,12 +93,12 @@ class VideoColumn(Column[ClipCells]):
         measures, usable, problems = [], [], []
         for _, value in cells.ask(np.sort(few)):
             try:
-                measures.append(self._measure(self._content(cells, value)))
+                measures.append(self._measure(content_of(value, cells.folder, self.wishes.limits, "video")))
                 usable.append(value)
             except DataError as error:
                 problems.append((value, error))
         if problems and not usable:
-            raise _none_usable(self.name, len(problems), *problems[0])
+            raise none_usable("video", USABLE, self.name, problems)
         if usable:
             self._learn(cells, usable, fitting(self.wishes, measures, plan))
 
@@ -147,7 +149,7 @@ class VideoColumn(Column[ClipCells]):
     def _sample(self, cells: ClipCells, usable: Sequence[object], steps: list[float]) -> Iterator[Clip]:
         for value in usable:
             try:
-                clip = self._clip(self._content(cells, value))
+                clip = self._clip(content_of(value, cells.folder, self.wishes.limits, "video"))
             except DataError:  # beyond its first frame
                 continue
             steps += np.diff(clip.seconds).tolist()
@@ -160,7 +162,7 @@ class VideoColumn(Column[ClipCells]):
     def _seen(self, cells: ClipCells, key: Hashable, value: object) -> Clip:
         kept = cells.seen.get(key)
         if kept is None:
-            kept = self._clip(self._content(cells, value))
+            kept = self._clip(content_of(value, cells.folder, self.wishes.limits, "video"))
             if kept.nbytes * (len(cells.seen) + 1) <= cells.room:
                 cells.seen[key] = kept
         return kept
@@ -175,15 +177,6 @@ class VideoColumn(Column[ClipCells]):
             known &= True if painted.known is None else painted.known
         return Clip(np.stack(frames), np.array(seconds, dtype=np.float32), known)
 
-    def _content(self, cells: ClipCells, value: object) -> bytes:
-        if isinstance(value, bytes):
-            return value
-        if not isinstance(value, str):
-            raise _misfit(f"is a {type(value).__name__}, not the name of a file and not a video")
-        if cells.folder is None:
-            raise _misfit("names a file, and no data folder was given")
-        return cells.folder.read(value, self.wishes.limits)
-
     def _parts(self, made: Sequence[Clip]) -> dict[str, Tensor]:
         canvas, most = self.learned.picture.canvas, self.sampling.frames
         frames = np.zeros((len(made), most, canvas.channels, canvas.height, canvas.width), dtype=np.uint8)
@@ -196,23 +189,3 @@ class VideoColumn(Column[ClipCells]):
             known = np.array([clip.known for clip in made], dtype=bool)
             parts["known"] = torch.from_numpy(known.reshape(len(made), canvas.height, canvas.width))
         return parts
-
-
-def _misfit(found: str) -> DataError:
-    return DataError(
-        "video-kind",
-        where="video",
-        expected="the name of a video file below the data folder, or its bytes",
-        found=found,
-        remedy="give names of files, and say where they are (data.files in a spec, files= in Python)",
-    )
-
-
-def _none_usable(column: str, count: int, value: object, first: DataError) -> DataError:
-    return DataError(
-        "no-usable-video",
-        where=f'column "{column}"',
-        expected="videos, or names of video files below the data folder",
-        found=f"none of the {count} looked at can be used; the first, {str(value)[:100]!r}, {first.found}",
-        remedy=first.remedy,
-    )
