@@ -64,3 +64,48 @@ def test_columns_of_one_name_and_missing_ids_are_refused():
         join(table, table, "id")
     with pytest.raises(DataError, match="unknown-column"):
         join(table, from_frame(pd.DataFrame({"Id": ["a"]})), "id")
+
+
+def sections() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Spots of two sections that share a barcode, and their layers in another order."""
+    spots = pd.DataFrame({"section": ["s1", "s1", "s2"], "barcode": ["AC", "AG", "AC"], "count": [3, 4, 5]})
+    layers = pd.DataFrame({"barcode": ["AC", "AC", "AG"], "section": ["s2", "s1", "s1"], "layer": ["L6", "L1", "L2"]})
+    return spots, layers
+
+
+def test_an_id_of_two_columns_is_one_id():
+    spots, layers = map(from_frame, sections())
+    joined, report = join(spots, layers, ["section", "barcode"])
+    assert joined.frame["layer"].tolist() == ["L1", "L2", "L6"]
+    assert list(joined.frame.columns) == ["section", "barcode", "count", "layer"]
+    assert (report.on, report.matched, report.unused) == ("section, barcode", 3, 0)
+
+
+def test_half_of_an_id_is_refused_and_told_what_is_lacking():
+    spots, layers = map(from_frame, sections())
+    with pytest.raises(DataError, match="repeated-id") as refused:
+        join(spots, layers, "barcode")
+    assert "every column that belongs to the id" in refused.value.remedy
+    one = from_frame(sections()[1].query("section == 's1'"))
+    with pytest.raises(DataError, match="repeated-column") as refused:  # the layers of one section for spots of both
+        join(spots, one, "barcode")
+    assert "on: [barcode, section]" in refused.value.remedy
+
+
+def test_an_id_that_lacks_a_part_is_none():
+    spots, layers = sections()
+    spots.loc[0, "section"] = None
+    joined, report = join(from_frame(spots), from_frame(layers), ["section", "barcode"])
+    assert joined.frame["layer"].isna().tolist() == [True, False, False]
+    assert (report.unmatched, report.unnamed) == (1, 1)
+
+
+def test_columns_are_renamed_before_they_are_joined():
+    left = from_frame(pd.DataFrame({"protein": ["p1", "p2"], "length": [3, 4]}))
+    right = from_frame(pd.DataFrame({"id": ["p2", "p1"], "length": [40, 30]}))
+    joined, _ = join(left, right, "protein", {"id": "protein", "length": "full_length"})
+    assert joined.frame["full_length"].tolist() == [30, 40]
+    with pytest.raises(DataError, match="unknown-column"):
+        join(left, right, "protein", {"Id": "protein"})
+    with pytest.raises(DataError, match="twice after some are renamed"):
+        join(left, right, "protein", {"id": "length"})

@@ -93,3 +93,22 @@ def test_labels_are_joined_to_a_folder_by_the_names_of_files(tmp_path):
     table, _ = read_source(Spec.from_dict(given, tmp_path), tmp_path / "clips")
     assert table.column("mood").tolist() == ["fear", "joy"]
     assert table.files == tmp_path / "clips"
+
+
+def test_an_id_of_two_columns_and_new_names_are_kept_in_the_settled_spec(tmp_path):
+    spots = pd.DataFrame({"section": ["a", "a", "b"] * 10, "spot": list(range(30)), "depth": range(30), "x": range(30)})
+    spots.to_csv(tmp_path / "spots.csv", index=False)
+    told = spots.rename(columns={"section": "slice"}).assign(x=0, layer=["L1", "L2", "L1"] * 10)
+    told.drop(columns="depth").sample(frac=1, random_state=0).to_csv(tmp_path / "layers.csv", index=False)
+    other = {"table": "layers.csv", "on": ["section", "spot"], "rename": {"slice": "section", "x": "column"}}
+    given = {
+        "version": 1,
+        "data": {"table": "spots.csv", "join": [other]},
+        "modalities": {"spot": {"type": "table", "columns": ["depth"]}},
+        "tasks": {"layer": {"type": "binary", "target": "layer"}},
+    }
+    source = open_source(Spec.from_dict(given, tmp_path), tmp_path / "runs" / "first")
+    assert source.table.column("layer").tolist() == ["L1", "L2", "L1"] * 10
+    assert source.joins[0].unmatched == 0
+    kept = source.spec.to_dict()["data"]["join"]
+    assert kept == [other | {"table": "../../layers.csv"}]

@@ -1,5 +1,6 @@
 """Tables joined by id, and never by the order of their rows."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,50 +29,84 @@ class JoinReport:
     unused: int
 
 
-def join(left: DataTable, right: DataTable, on: str) -> tuple[DataTable, JoinReport]:
+def join(
+    left: DataTable, right: DataTable, on: str | Sequence[str], rename: Mapping[str, str] | None = None
+) -> tuple[DataTable, JoinReport]:
     """Every row of `left`, with the columns of the row of `right` that has the same id; absent where there is none.
 
-    Ids are compared as text, so that 7, 7.0 and "7" are one id, and "007" is another. An id may come several times on
-    the left (visits of a patient). Raises DataError where one comes twice on the right, or where a column is in both.
+    `on` is the column of the id, or all columns that make one only together (a section and a barcode). Ids are compared
+    as text, so that 7, 7.0 and "7" are one id, and "007" is another; without one of its parts an id is no id. It may
+    come several times on the left (visits of a patient). `rename` gives columns of `right` other names before that.
+    Raises DataError where an id comes twice on the right, or where a column is in both.
     """
-    wanted, offered = (parse_labels(table.column(on), table.missing) for table in (left, right))
-    _refuse_repeats(right, on, offered)
-    _refuse_clashes(left, right, on)
+    keys = [on] if isinstance(on, str) else list(on)
+    right = _renamed(right, rename or {})
+    wanted, offered = _ids(left, keys), _ids(right, keys)
+    _refuse_repeats(right, keys, offered)
+    _refuse_clashes(left, right, keys)
     place = {label: row for row, label in enumerate(offered) if label is not None}
-    found = np.array([place.get(label, -1) for label in wanted], dtype=np.int64)
-    added = {name: _taken(right.frame[name], found) for name in right.frame.columns if name != on}
+    found = np.array([-1 if label is None else place.get(label, -1) for label in wanted], dtype=np.int64)
+    added = {name: _taken(right.frame[name], found) for name in right.frame.columns if name not in keys}
     frame = pd.concat([left.frame, pd.DataFrame(added, index=left.frame.index)], axis=1)
     matched = int((found >= 0).sum())
     unnamed = sum(label is None for label in wanted)
     unused = len(right) - len(np.unique(found[found >= 0]))
-    report = JoinReport(right.source, on, matched, len(left) - matched, unnamed, unused)
+    report = JoinReport(right.source, ", ".join(keys), matched, len(left) - matched, unnamed, unused)
     return replace(left, frame=frame, notes=(*left.notes, *right.notes)), report
 
 
-def _refuse_repeats(table: DataTable, on: str, labels: np.ndarray) -> None:
-    named = pd.Series(labels, dtype=object).dropna()
-    again = named[named.duplicated(keep=False)]
-    if again.empty:
+def _ids(table: DataTable, keys: Sequence[str]) -> list[tuple[str, ...] | None]:
+    """The id of each row, None where one of its parts is missing."""
+    parts = [parse_labels(table.column(key), table.missing) for key in keys]
+    return [None if None in labels else labels for labels in zip(*parts, strict=True)]
+
+
+def _renamed(table: DataTable, names: Mapping[str, str]) -> DataTable:
+    """The table with other names for some columns. Raises DataError for one that it has not, or has then twice."""
+    for name in names:
+        table.column(name)
+    frame = table.frame.rename(columns=dict(names))
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(
+            "repeated-column",
+            where=table.source,
+            expected="another name for each column",
+            found=f'"{twice[0]}" twice after some are renamed',
+            remedy="choose a name that is free",
+        )
+    return replace(table, frame=frame)
+
+
+def _refuse_repeats(table: DataTable, keys: Sequence[str], ids: Sequence[tuple[str, ...] | None]) -> None:
+    rows: dict[tuple[str, ...], list[int]] = {}
+    for row, label in enumerate(ids):
+        if label is not None:
+            rows.setdefault(label, []).append(row)
+    again = {label: there for label, there in rows.items() if len(there) > 1}
+    if not again:
         return
-    rows = again.index[again == again.iloc[0]]
+    label, there = next(iter(again.items()))
     raise DataError(
         "repeated-id",
-        where=table.place(int(rows[1]), on),
+        where=table.place(there[1], ", ".join(keys)),
         expected="each id once in a table that is joined to another",
-        found=f'"{again.iloc[0]}" {len(rows)} times; {again.nunique()} ids come more than once',
-        remedy="keep one row for each id, or make this the main table and join the other one to it",
+        found=f'"{", ".join(label)}" {len(there)} times; {len(again)} ids come more than once',
+        remedy="name every column that belongs to the id (on: [section, barcode]), keep one row for each id, "
+        "or make this the main table and join the other one to it",
     )
 
 
-def _refuse_clashes(left: DataTable, right: DataTable, on: str) -> None:
-    both = [name for name in right.frame.columns if name in set(left.frame.columns) and name != on]
+def _refuse_clashes(left: DataTable, right: DataTable, keys: Sequence[str]) -> None:
+    both = [name for name in right.frame.columns if name in set(left.frame.columns) and name not in keys]
     if both:
         raise DataError(
             "repeated-column",
             where=right.source,
-            expected=f"columns that {left.source} has not, beside the id",
+            expected=f"columns that {left.source} has not, beside the id ({', '.join(keys)})",
             found=", ".join(f'"{name}"' for name in both[:5]) + (" …" if len(both) > 5 else ""),
-            remedy="rename or drop them in one of the two tables",
+            remedy=f"if it belongs to the id, add it (on: [{', '.join([*keys, both[0]])}]); "
+            f"if it is something else, give it another name (rename: {{{both[0]}: …}})",
         )
 
 

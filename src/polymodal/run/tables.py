@@ -77,7 +77,7 @@ def _anchored(spec: Spec, folder: Path) -> Spec:
     if spec.start_from is not None:
         data["model"]["start_from"] = Path(os.path.relpath(spec.start_from, folder)).as_posix()
     if given.join:
-        data["data"]["join"] = [{"table": relative(other.table), "on": other.on} for other in given.join]
+        data["data"]["join"] = [other.model_dump() | {"table": relative(other.table)} for other in given.join]
     return spec.replaced(data, folder)
 
 
@@ -90,7 +90,7 @@ def read_source(spec: Spec, path: Path, files: Path | None = None) -> tuple[Data
     reports = []
     for other in data.join:
         right = read_table(spec.path(other.table), missing=data.missing)
-        table, report = join(table, right, other.on)
+        table, report = join(table, right, other.on, other.rename)
         reports.append(report)
     if not len(table):
         raise DataError(

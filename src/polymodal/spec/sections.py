@@ -39,7 +39,12 @@ class Join(BaseModel):
     model_config = STRICT
 
     table: str = Field(description="The file of the other table, relative to the spec.")
-    on: str = Field(description="The id column that both tables have.")
+    on: str | Annotated[list[str], Field(min_length=1)] = Field(
+        description="The id column that both tables have, or all columns that make an id only together.",
+    )
+    rename: dict[str, str] = Field(
+        default={}, description="Other names for columns of that table, before it is joined."
+    )
 
 
 class SplitSection(BaseModel):
