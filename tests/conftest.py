@@ -3,7 +3,7 @@
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,15 @@ settings.load_profile("house")
 # A shell that starts the suite in the background has it ignore Ctrl-C, and so would every command that a test stops.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What frozen encoders make in tests is kept in a folder of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("polymodal.encoders.pretrained.cache_folder", lambda: tmp_path_factory.getbasetemp() / "cache")
+        yield
+
 
 NEEDS_DATA = "needs $POLYMODAL_DATA"
 

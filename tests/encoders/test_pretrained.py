@@ -11,7 +11,7 @@ import torch
 
 from polymodal.core import DamagedError, UsageProblem
 from polymodal.data.pretrained import PretrainedSource
-from polymodal.encoders.pretrained import Frozen, PretrainedNet
+from polymodal.encoders.pretrained import Frozen, PretrainedNet, frozen_backbone
 from polymodal.modalities import Text
 from polymodal.testing import check_modality
 from tests.letters import tiny_bert
@@ -47,6 +47,35 @@ def test_a_frozen_net_reads_each_text_once_and_is_not_saved(folder: Path) -> Non
     del backbone.look
     assert not any("backbone" in name for name in net.state_dict())
     assert not backbone.net.train(False).training
+
+
+def test_the_next_process_finds_what_was_made(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("polymodal.encoders.pretrained.cache_folder", lambda: tmp_path)
+    frozen_backbone.cache_clear()
+    text = Text(["text"], "pretrained", str(folder))
+    table = text.example(12, 0)
+    text.reader.fit(table, np.arange(12))
+    values, _ = text.reader.collate(text.reader.read(table), np.arange(12))
+    torch.manual_seed(0)
+    made = text.build_encoder(8).eval()(values.data).values
+    (kept,) = (tmp_path / "frozen").iterdir()
+    assert kept.suffix == ".sqlite"
+    frozen_backbone.cache_clear()  # as in another process: nothing is at hand
+    torch.manual_seed(0)
+    net = text.build_encoder(8).eval()
+    net.net.backbone.look = None  # so that making one would fail
+    assert torch.equal(net(values.data).values, made)
+
+
+def test_with_remember_memory_nothing_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("polymodal.encoders.pretrained.cache_folder", lambda: tmp_path)
+    frozen_backbone.cache_clear()
+    text = Text(["text"], "pretrained", str(folder), remember="memory")
+    table = text.example(12, 0)
+    text.reader.fit(table, np.arange(12))
+    values, _ = text.reader.collate(text.reader.read(table), np.arange(12))
+    text.build_encoder(8)(values.data)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_restored_reader_needs_the_same_weights(folder: Path, tmp_path: Path) -> None:

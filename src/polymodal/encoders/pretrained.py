@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from polymodal.core import DamagedError, Tokens
 from polymodal.core.masking import keep, masked_mean
 from polymodal.data.pretrained import PretrainedSource, missing_text_extra
+from polymodal.data.sets.places import cache_folder
 from polymodal.encoders.mlp import ResidualBlock
+from polymodal.encoders.remembered import Remembered
 
 __all__ = ["Frozen", "PretrainedNet", "build_backbone", "frozen_backbone", "load_backbone", "quiet"]
 
@@ -60,29 +62,33 @@ class Frozen:
     """A pretrained net that never changes, and the vectors that it gave so far.
 
     Each distinct chunk is read once, on its own, so that its vector depends on nothing else. All models of a process
-    share one (copies are the same object); it is no part of any model's weights.
+    share one (copies are the same object); it is no part of any model's weights. What is `remembered` on disk is not
+    made again by the next process.
     """
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: nn.Module, remembered: Remembered | None = None) -> None:
         self.net = net.requires_grad_(False).eval()
         self.known: dict[bytes, Tensor] = {}
+        self.remembered = remembered
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Frozen":
         return self
 
     def recall(self, codes: Tensor, real: Tensor) -> Tensor:
         """Codes (chunks, length) to vectors (chunks, hidden), from memory where they were seen before."""
-        vectors = []
-        for row, mask in zip(codes.cpu(), real.cpu(), strict=True):
-            chunk = row[mask]
-            key = hashlib.blake2b(chunk.numpy().tobytes(), digest_size=16).digest()
-            vector = self.known.get(key)
-            if vector is None:
-                vector = self.look(chunk, codes.device)
-                if len(self.known) * vector.nbytes < REMEMBERED:
-                    self.known[key] = vector
-            vectors.append(vector)
-        return torch.stack(vectors).to(codes.device)
+        chunks = [row[mask] for row, mask in zip(codes.cpu(), real.cpu(), strict=True)]
+        keys = [hashlib.blake2b(chunk.numpy().tobytes(), digest_size=16).digest() for chunk in chunks]
+        found = {key: self.known[key] for key in keys if key in self.known}
+        strange = {key: chunk for key, chunk in zip(keys, chunks, strict=True) if key not in found}
+        kept = self.remembered.find(strange) if self.remembered is not None else {}
+        made = {key: self.look(chunk, codes.device) for key, chunk in strange.items() if key not in kept}
+        if self.remembered is not None:
+            self.remembered.keep(made)
+        for key, vector in (kept | made).items():
+            if len(self.known) * vector.nbytes < REMEMBERED:
+                self.known[key] = vector
+        found |= kept | made
+        return torch.stack([found[key] for key in keys]).to(codes.device)
 
     def look(self, chunk: Tensor, device: torch.device) -> Tensor:
         """The mean over one chunk (length,), on the CPU."""
@@ -93,9 +99,17 @@ class Frozen:
 
 
 @lru_cache(maxsize=2)
-def frozen_backbone(folder: Path, digest: str) -> Frozen:
-    """The frozen net of a folder; loaded once in a process."""
-    return Frozen(load_backbone(PretrainedSource(folder), digest))
+def frozen_backbone(folder: Path, digest: str, on_disk: bool = True) -> Frozen:
+    """The frozen net of a folder; loaded once in a process. What it makes is kept in the user's cache if `on_disk`.
+
+    Vectors are kept apart by the weights, by the version of torch, and by the kind of device.
+    """
+    source = PretrainedSource(folder)
+    net = load_backbone(source, digest)
+    if not on_disk:
+        return Frozen(net)
+    place = f"{source.digest()[:32]}-{torch.__version__}-{'cuda' if torch.cuda.is_available() else 'cpu'}.sqlite"
+    return Frozen(net, Remembered(cache_folder() / "frozen" / place))
 
 
 class PretrainedNet(nn.Module):

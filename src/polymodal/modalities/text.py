@@ -41,7 +41,8 @@ class Text(Modality):
     width that gives a module from the part "codes" (n, length) to Tokens. `vocabulary` is the number of n-grams
     (32,768) or pieces (4,096). `tokens` is "pooled" (one for a text) or "all" (one for each piece, where pieces are
     read). `pool` says how a text becomes one token. Texts of more than `longest` pieces are read in chunks. `drop` is
-    the share of n-grams or pieces that a training step hides.
+    the share of n-grams or pieces that a training step hides. What a frozen model makes of a text is kept for the next
+    run, in the user's own cache folder, or with `remember` "memory" for this process alone.
     """
 
     reader: TextColumn
@@ -59,10 +60,11 @@ class Text(Modality):
         longest: Annotated[int, Field(ge=8, le=2**16)] = 256,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         drop: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+        remember: Literal["disk", "memory"] = "disk",
     ) -> None:
         self.columns, self.encoder, self.model, self.fine_tune = list(columns), encoder, model, fine_tune
         self.vocabulary, self.layers, self.tokens, self.pool = vocabulary, layers, tokens, pool
-        self.longest, self.dropout, self.drop = longest, dropout, drop
+        self.longest, self.dropout, self.drop, self.remember = longest, dropout, drop, remember
         self.reader = TextColumn(self.columns, self._form())
 
     def _form(self) -> Form:
@@ -124,7 +126,8 @@ class Text(Modality):
         source = PretrainedSource.find(form.model)
         if self.fine_tune:
             return PretrainedNet(load_backbone(source, form.digest), hidden, width, self.dropout)
-        return PretrainedNet(frozen_backbone(source.folder, form.digest), hidden, width, self.dropout)
+        frozen = frozen_backbone(source.folder, form.digest, self.remember == "disk")
+        return PretrainedNet(frozen, hidden, width, self.dropout)
 
     def perturb(self, parts: Parts, generator: Generator) -> Parts:
         """Hide a share of the n-grams or pieces, each on its own; a pretrained model's codes stay."""
