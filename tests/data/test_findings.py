@@ -121,6 +121,15 @@ def test_the_same_file_on_both_sides(frame, tmp_path):
     assert examine(table, roles, split, files={"scan": names}) == []
 
 
+def test_the_same_content_in_cells_is_a_file_on_both_sides_too(frame, tmp_path):
+    held = [b"same" if number in {1, 52} else bytes([number]) for number in range(ROWS)]
+    (tmp_path / "54.png").write_bytes(b"same")
+    held[54], held[5] = "54.png", None
+    roles = Roles({"table": ["a"]}, {"task": "y"})
+    found = examine(from_frame(frame, files=tmp_path), roles, SPLIT, files={"scan": held})
+    assert [(one.code, one.rows.tolist()) for one in found] == [("same-file-on-both-sides", [52, 54])]
+
+
 @pytest.mark.parametrize(
     ("change", "inputs", "code"),
     [(lambda frame: frame, ["a", "y"], "target-among-inputs"), (lambda frame: frame, ["a", "key"], "id-among-inputs"),

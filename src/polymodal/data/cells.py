@@ -17,6 +17,7 @@ __all__ = [
     "holds_objects",
     "is_number",
     "is_time",
+    "names_or_contents",
     "numbers_of",
     "parse_labels",
     "texts",
@@ -84,6 +85,15 @@ def parse_labels(series: pd.Series, missing: Sequence[str] = ("",)) -> np.ndarra
     labels = written.to_numpy(zero_copy_only=False).astype(object)
     labels[absent(series, missing)] = None
     return labels
+
+
+def names_or_contents(series: pd.Series, missing: Sequence[str] = ("",)) -> list[str | bytes | None]:
+    """(n,) the name of a file in each cell, or the content where the cell holds that itself; None where absent."""
+    if not holds_objects(series):
+        return list(parse_labels(series, missing))
+    held = series.map(lambda cell: isinstance(cell, bytes) or not pd.api.types.is_scalar(cell)).to_numpy(dtype=bool)
+    names = parse_labels(series.mask(held, None), missing)
+    return [_bytes_of(cell) if has else name for cell, has, name in zip(series, held, names, strict=True)]
 
 
 def is_number(series: pd.Series) -> bool:

@@ -114,14 +114,23 @@ def resolve(root: Path, relative: str) -> Path:
     return Folder(root).resolve(relative)
 
 
-def content_hashes(root: Path, names: Sequence[str]) -> np.ndarray:
-    """(n,) SHA-256 of each file as text, "" where it cannot be read; a name that comes twice is read once."""
-    folder, known = Folder(root), {}
+def content_hashes(root: Path | None, names: Sequence[str | bytes]) -> np.ndarray:
+    """(n,) SHA-256 of each file as text, "" where it cannot be read; a name that comes twice is read once.
+
+    What is content already is hashed as it is. Without a folder to read from, a name stands for its content.
+    """
+    folder = None if root is None else Folder(root)
+    known: dict[str | bytes, str] = {}
     for name in dict.fromkeys(names):
-        try:
-            known[name] = folder.content_hash(name)
-        except DataError:
-            known[name] = ""
+        if isinstance(name, bytes):
+            known[name] = hashlib.sha256(name).hexdigest()
+        elif folder is None:
+            known[name] = name
+        else:
+            try:
+                known[name] = folder.content_hash(name)
+            except DataError:
+                known[name] = ""
     return np.array([known[name] for name in names], dtype=object)
 
 

@@ -105,14 +105,14 @@ def examine(
     table: DataTable,
     roles: Roles,
     split: Split,
-    files: Mapping[str, Sequence[str | None]] | None = None,
+    files: Mapping[str, Sequence[str | bytes | None]] | None = None,
     joins: Sequence[JoinReport] = (),
     allow: Collection[str] = (),
 ) -> list[Finding]:
     """Everything worth knowing, errors first. Of what `allow` names, errors are marked as accepted, warnings left out.
 
-    `files` maps a modality to the file name in each row (None = none), relative to `table.files`; their content is
-    compared.
+    `files` maps a modality to the file name in each row, relative to `table.files`, or its content (None = none);
+    files are compared by content.
     """
     found = [
         *_columns_misused(table, roles),
@@ -127,7 +127,7 @@ def examine(
 
 
 def inseparable(
-    table: DataTable, roles: Roles, files: Mapping[str, Sequence[str | None]] | None = None
+    table: DataTable, roles: Roles, files: Mapping[str, Sequence[str | bytes | None]] | None = None
 ) -> list[np.ndarray]:
     """Keys (n,) of rows that a split must not part: copies of one another, or files with the same content; -1 = none.
 
@@ -243,7 +243,7 @@ def _classes(where: str, train: pd.Series, test: pd.Series) -> Iterator[Finding]
 
 
 def _both_sides(
-    table: DataTable, roles: Roles, split: Split, files: Mapping[str, Sequence[str | None]]
+    table: DataTable, roles: Roles, split: Split, files: Mapping[str, Sequence[str | bytes | None]]
 ) -> Iterator[Finding]:
     if roles.group is not None:
         groups = pd.factorize(parse_labels(table.column(roles.group), table.missing))[0]
@@ -261,9 +261,8 @@ def _described_by(roles: Roles) -> list[str]:
     return [name for name in roles.columns if name not in {*roles.targets.values(), roles.id, roles.group}]
 
 
-def _same_files(table: DataTable, names: Sequence[str | None]) -> np.ndarray:
-    written = [name or "" for name in names]
-    content = content_hashes(table.files, written) if table.files is not None else np.array(written, dtype=object)
+def _same_files(table: DataTable, names: Sequence[str | bytes | None]) -> np.ndarray:
+    content = content_hashes(table.files, [name or "" for name in names])
     return pd.factorize(pd.Series(content, dtype=object).replace("", None))[0].astype(np.int64)
 
 

@@ -10,6 +10,7 @@ from polymodal.data.base import Rows
 from polymodal.data.plain import Plain
 from polymodal.evaluation.baselines import Baseline, Question, fit_baselines
 from polymodal.evaluation.controls import controls
+from polymodal.evaluation.costs import costs
 from polymodal.evaluation.design import Design
 from polymodal.evaluation.missing import group_sizes, missing_map
 from polymodal.evaluation.searching import searches
@@ -56,6 +57,7 @@ def judge_run(run: Run, *, seed: int = 0) -> dict[str, Any]:
         told["tasks"][name] |= more
     parts = {part: getattr(fitted.split, part) for part in ("train", "validation", "test")}
     told["missing"] = missing_map(fitted.samples.present(), parts, groups).as_dict()
+    told["costs"] = costs(fitted)
     if groups is not None:
         told["groups"] = group_sizes(groups, parts)
     run.folder.write_json("metrics.json", told)

@@ -13,10 +13,9 @@ import pandas as pd
 
 from polymodal.core import DataError, UsageProblem
 from polymodal.data.base import Column, DataTable
-from polymodal.data.cells import content_codes
+from polymodal.data.cells import content_codes, names_or_contents
 from polymodal.data.findings import Finding, Roles, examine, inseparable, refuse
 from polymodal.data.joins import JoinReport, join
-from polymodal.data.kinds import parse_labels
 from polymodal.data.listing import files_beside
 from polymodal.data.splits import Split, SplitPlan, strata_of
 from polymodal.data.tables import read_table
@@ -190,9 +189,9 @@ def read_new(
 def _lies_beside(table: DataTable, path: Path, readers: Mapping[str, Column[Any]]) -> bool:
     """Whether the first file that the table names is found in the table's own folder."""
     columns = [name for part in readers.values() if part.holds_files for name in part.names if name in table.frame]
-    named = (cell for name in columns for cell in parse_labels(table.column(name), table.missing) if cell is not None)
-    first = next((str(cell) for cell in named if not Path(str(cell)).is_absolute()), None)
-    return first is not None and "\0" not in first and (files_beside(path) / first).is_file()
+    named = (cell for name in columns for cell in names_or_contents(table.column(name), table.missing))
+    first = next((cell for cell in named if isinstance(cell, str) and not Path(cell).is_absolute()), None)
+    return first is not None and os.path.isfile(files_beside(path) / first)  # noqa: PTH113, for which names may be too long
 
 
 def with_absent(table: DataTable, readers: Mapping[str, Column[Any]]) -> DataTable:
@@ -202,16 +201,15 @@ def with_absent(table: DataTable, readers: Mapping[str, Column[Any]]) -> DataTab
     return replace(table, frame=table.frame.assign(**dict.fromkeys(empty))) if empty else table
 
 
-def _files(table: DataTable, parts: Parts) -> dict[str, list[str | None]]:
-    """The file name in each row, for each column that holds names of files."""
+def _files(table: DataTable, parts: Parts) -> dict[str, list[str | bytes | None]]:
+    """The file name in each row, or the file itself, for each column that holds either."""
     columns = [
         (name, column)
         for name, part in parts.modalities.items()
         if part.reader.holds_files
         for column in part.reader.names
     ]
-    cells = {f"{name}.{column}": parse_labels(table.column(column), table.missing) for name, column in columns}
-    return {name: [None if cell is None else str(cell) for cell in each] for name, each in cells.items()}
+    return {f"{name}.{column}": names_or_contents(table.column(column), table.missing) for name, column in columns}
 
 
 def fingerprint(table: DataTable) -> str:
