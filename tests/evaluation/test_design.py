@@ -84,3 +84,16 @@ def test_pieces_keep_how_common_they_are() -> None:
     assert made[0, 0] == pytest.approx(1.0, abs=0.02)
     assert made[7, 1] == made[0, 0]
     assert (made[3] == 0).all()
+
+
+def test_axes_that_few_pictures_leave_flat_are_no_features() -> None:
+    draw = np.random.default_rng(0)
+    pictures = draw.normal(size=(104, 300)) * 50
+    pictures[draw.random(104) < 0.6] = np.nan  # some thirty pictures to learn from, for sixty axes
+    design = Design([Plain("pixels", pictures)], np.arange(73))
+    known = int((~np.isnan(pictures[:73, 0])).sum())
+    assert 0 < design.linear.shape[1] <= known
+    assert np.abs(design.linear).max() <= 10
+    assert np.isfinite(design.table[0]).all()
+    alike = Design([Plain("pixels", np.ones((20, 4)))], np.arange(10))
+    assert np.isfinite(alike.linear).all()

@@ -10,6 +10,7 @@ from polymodal.report.wording import count, counted, floor, gain, heading, joine
     [
         (0.98765, "0.988"), (-0.25, "−0.250"), (12.345, "12.3"), (1234.5, "1\u202f234"), (0, "0.000"),
         (1e-16, "0.000"), (4e-5, "4.0e−5"), (None, "–"), (float("nan"), "–"), (-1e-15, "0.000"),
+        (4.56e7, "4.56e7"), (-5e25, "−5.00e25"), (999_999, "999\u202f999"),
     ],
 )  # fmt: skip
 def test_numbers(value: float | None, words: str) -> None:

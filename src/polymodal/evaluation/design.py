@@ -20,6 +20,8 @@ TEXT_AXES = 32
 PIXEL_AXES = 64  # for the linear model; trees, which look at one axis at a time, get the first TREE_AXES
 TREE_AXES = 24
 MOST_WORDS = 2**15  # of each block, those that occur in most training rows
+FARTHEST = 10  # standard deviations are enough for any row, and keep one wild value of a test row from deciding alone
+FLAT = 1e-6  # of the widest axis
 MOST_CODES = 250  # scikit-learn's boosted trees take at most 255 categories
 
 
@@ -88,9 +90,13 @@ class Design:
             SimpleImputer(keep_empty_features=True),
             StandardScaler(with_std=False),
             PCA(axes, svd_solver="randomized", random_state=self.seed),
-            StandardScaler(with_mean=False),
         )
-        return np.asarray(steps.fit(joined[self.train]).transform(joined), dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # pictures that are all alike have no share of variance
+            made = np.asarray(steps.fit(joined[self.train]).transform(joined), dtype=np.float64)
+        spread = made[self.train].std(axis=0)
+        # Axes along which training rows do not differ, but for rounding, would be all that a new row is judged by.
+        real = spread > FLAT * spread.max(initial=0.0)
+        return np.asarray(np.clip(made[:, real] / spread[real], -FARTHEST, FARTHEST))
 
     def _scaled(self, block: Plain) -> np.ndarray:
         steps = make_pipeline(
@@ -99,8 +105,7 @@ class Design:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value has no median
             made = steps.fit(block.values[self.train]).transform(block.values)
-        # Ten standard deviations are enough for any row, and keep one wild value of a test row from deciding alone.
-        return np.clip(made, -10, 10) / np.sqrt(block.values.shape[1])
+        return np.clip(made, -FARTHEST, FARTHEST) / np.sqrt(block.values.shape[1])
 
     def _levelled(self, block: Plain) -> np.ndarray:
         """One scale for all pieces: a rare one that is found once or twice is not worth a hundred common ones."""

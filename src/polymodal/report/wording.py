@@ -66,10 +66,12 @@ def heading(words: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three decimals up to 10, three significant digits beyond; a dash where there is none."""
+    """Three decimals up to 10, three significant digits beyond, from a million on as a power; a dash for none."""
     if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
+    if size >= 1e6:
+        return f"{value:.2e}".replace("e+0", "e").replace("e+", "e").replace("-", "−")
     if size >= 10:
         return f"{value:,.{max(0, 2 - int(math.log10(size)))}f}".replace(",", "\u202f").replace("-", "−")
     if 1e-12 < size < 0.0005:
