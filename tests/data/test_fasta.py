@@ -6,7 +6,7 @@ import lzma
 import pytest
 
 from polymodal.core import DataError
-from polymodal.data import fasta
+from polymodal.data import packed
 from polymodal.data.tables import read_table
 
 TEXT = ">1es5-A SET=train\nMKV\nLA\n\n; a remark\n>two\nACD*\n>none\n"
@@ -45,11 +45,11 @@ def test_a_packed_file_that_is_cut_or_none(name, tmp_path):
 
 
 def test_what_unfolds_beyond_all_bounds_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr(fasta, "_MOST", 10_000)
+    monkeypatch.setattr(packed, "_MOST", 10_000)
     (tmp_path / "t.fasta.xz").write_bytes(lzma.compress(b">a\n" + b"A" * 80 + b"\n" * 20_000))
     with pytest.raises(DataError, match="2 GiB"):
         read_table(tmp_path / "t.fasta.xz")
-    monkeypatch.setattr(fasta, "_LINE", 50)
+    monkeypatch.setattr(packed, "_LINE", 50)
     with pytest.raises(DataError, match="a line of more than"):
         read_table(tmp_path / "t.fasta.xz")
     with pytest.raises(DataError, match="unknown-format"):

@@ -164,4 +164,4 @@ def test_molecules_and_proteins_are_found_however_often_they_repeat(frame):
     assert spec["modalities"]["ligand"] == {"type": "molecule", "column": "ligand"}
     assert spec["modalities"]["target"] == {"type": "protein", "column": "target"}
     assert spec["modalities"]["text"]["columns"] == ["note"]
-    assert spec["reasons"]["modalities.drug"] == "molecules as SMILES"
+    assert spec["reasons"]["modalities.drug"] == "molecules"

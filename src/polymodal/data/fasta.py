@@ -1,24 +1,17 @@
 """FASTA files as tables: a row for each sequence, with the first word of its header as id."""
 
-import bz2
-import gzip
-import lzma
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
 
 import pandas as pd
 import pyarrow as pa
 
 from polymodal.core import DataError
 from polymodal.data.columns import text_series
+from polymodal.data.packed import lines_of
 
 __all__ = ["FASTA_SUFFIXES", "read_fasta"]
 
 FASTA_SUFFIXES = (".fasta", ".fa", ".faa", ".fna", ".fas")
-_MOST = 2**31
-"""Bytes of text that are read, whatever a packed file unfolds to."""
-_LINE = 2**26
 
 
 def read_fasta(path: Path) -> pd.DataFrame:
@@ -32,7 +25,7 @@ def read_fasta(path: Path) -> pd.DataFrame:
     headers: list[str] = []
     sequences: list[str] = []
     parts: list[str] = []
-    for number, line in _lines(path):
+    for number, line in lines_of(path, lambda number, found: _refused(path, number, found)):
         if not line.strip() or line.startswith(";"):
             continue
         if line.startswith(">"):
@@ -56,42 +49,6 @@ def read_fasta(path: Path) -> pd.DataFrame:
         name: text_series(pa.chunked_array([pa.array(cells, pa.large_string())])) for name, cells in columns.items()
     }
     return pd.DataFrame(frame)
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers."""
-    number = 0
-    try:
-        with _opened(path) as stream:
-            for number, line in enumerate(_bounded(stream, path), start=1):
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        raise _refused(path, number, "bytes that are no text") from error
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise _refused(path, number + 1, f"damaged or cut off: {error}") from error
-
-
-def _opened(path: Path) -> IO[bytes]:
-    suffix = path.suffix.lower()
-    if suffix == ".xz":
-        return lzma.open(path, "rb")
-    if suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    return bz2.open(path, "rb") if suffix == ".bz2" else path.open("rb")
-
-
-def _bounded(stream: IO[bytes], path: Path) -> Iterator[bytes]:
-    """Lines of a bearable length, and not too many of them."""
-    number, total = 0, 0
-    while line := stream.readline(_LINE):
-        number, total = number + 1, total + len(line)
-        if len(line) == _LINE:
-            raise _refused(path, number, f"a line of more than {_LINE:,} bytes")
-        if total > _MOST:
-            raise _refused(path, number, "more than 2 GiB of text")
-        yield line
 
 
 def _refused(path: Path, number: int, found: str) -> DataError:

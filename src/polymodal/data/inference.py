@@ -243,7 +243,7 @@ def _spelled(table: DataTable, kinds: dict[str, Kind]) -> dict[str, Notation]:
 
 
 def _add_spelled(draft: _Draft, spelled: dict[str, Notation]) -> None:
-    told = {"molecule": "molecules as SMILES", "protein": "sequences of amino acids"}
+    told = {"molecule": "molecules", "protein": "sequences of amino acids"}
     for name, spells in spelled.items():
         modality = draft.name(name)
         draft.modalities[modality] = {"type": spells, "column": name}

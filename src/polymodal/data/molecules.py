@@ -1,4 +1,4 @@
-"""A column of molecules as SMILES: each distinct one becomes a graph of atoms and bonds once."""
+"""A column of molecules as SMILES or molfiles: each distinct one becomes a graph of atoms and bonds once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +10,7 @@ import torch
 from polymodal.core import DataError, Refusal, Values, missing_extra
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import parse_labels
+from polymodal.data.compounds import is_molfile
 from polymodal.data.directions import Pieces
 from polymodal.data.once import among, read_once
 from polymodal.data.plain import Plain, plain_numbers, plain_pieces
@@ -45,6 +46,7 @@ BITS = 2048
 """Counts of a fingerprint: circular, radius 2, folded (Morgan; Rogers and Hahn 2010, ECFP4)."""
 _RADIUS = 2
 _SIGNS = 16  # signs of SMILES that an atom may take; more are not even parsed
+_LINES, _ROOM = 250, 1000  # the same for the lines of a molfile, and for what stands around them
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,9 @@ class MoleculeCells(Cells):
 
 
 class MoleculeColumn(Column[MoleculeCells]):
-    """SMILES, read by RDKit; a name behind the first blank is passed over. What cannot be read refuses its row.
+    """SMILES or molfiles, read by RDKit; a name behind SMILES is passed over. What cannot be read refuses its row.
 
-    Two SMILES of one molecule are one value. Of a salt or a mixture `fragments` keeps "all" or the "largest" (most
+    Two ways to write one molecule are one value. Of a salt or a mixture `fragments` keeps "all" or the "largest" (most
     heavy atoms, then heaviest). More than `largest` atoms refuse the row. The parts are "atoms" (n, atoms, 8) int64
     codes, 0 in the first behind the last atom; "bonds" (n, bonds, 2 + 4) int64, each once: its two atoms, -1 behind the
     last, and codes; "counts" (n, BITS) uint8. Needs the extra: pip install "polymodal[molecules]".
@@ -99,7 +101,7 @@ class MoleculeColumn(Column[MoleculeCells]):
             raise DataError(
                 "no-usable-molecules",
                 where=table.place(int(rows[first.row]), self.name),
-                expected="molecules as SMILES",
+                expected="molecules as SMILES or molfiles",
                 found=f"none of {len(cells.refusals)} training rows can be read; here: {first.reason}",
                 remedy="name a column of SMILES, or leave this modality out",
             )
@@ -165,7 +167,7 @@ class _Reader:
 
     def read(self, label: str) -> tuple[str, Molecule | None, str]:
         """The canonical SMILES, the molecule, and in words why there is none."""
-        if len(label) > _SIGNS * self.largest:
+        if len(label) > (_ROOM + _LINES * self.largest if is_molfile(label) else _SIGNS * self.largest):
             return "", None, f"{len(label):,} signs are too many for the {self.largest:,} atoms that are allowed"
         with self.quiet():
             parsed, fault = self._parsed(label)
@@ -181,14 +183,17 @@ class _Reader:
             return self.chem.MolToSmiles(parsed), made, ""
 
     def _parsed(self, label: str) -> tuple[Any, str]:
-        parsed = self.chem.MolFromSmiles(label)
+        molfile = is_molfile(label)
+        read = self.chem.MolFromMolBlock if molfile else self.chem.MolFromSmiles
+        parsed = read(label)
         if parsed is not None:
             return parsed, ""
-        loose = self.chem.MolFromSmiles(label, sanitize=False)
+        loose = read(label, sanitize=False)
         problems = [] if loose is None else self.chem.DetectChemistryProblems(loose)
+        shown = f'the molfile "{label.partition(chr(10))[0][:40]}"' if molfile else f'"{label[:40]}"'
         if problems:
-            return None, f'"{label[:40]}" is no possible molecule: {problems[0].Message()}'
-        return None, f'"{label[:40]}" is no SMILES'
+            return None, f"{shown} is no possible molecule: {problems[0].Message()}"
+        return None, f"{shown} is {'damaged' if molfile else 'no SMILES'}"
 
 
 def _rdkit() -> tuple[Any, Any, Any]:

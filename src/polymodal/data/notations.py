@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from polymodal.data.cells import parse_labels
+from polymodal.data.compounds import is_molfile
 
 __all__ = ["Notation", "notation_of"]
 
@@ -37,6 +38,8 @@ def notation_of(series: pd.Series, missing: Sequence[str] = ("",)) -> Notation |
         return None
     if np.mean([_spells_protein(label) for label in some]) >= _ENOUGH:
         return "protein"
+    if np.mean([is_molfile(label) for label in some]) >= _ENOUGH:
+        return "molecule"
     if np.mean([_spells_molecule(label) for label in some]) < _ENOUGH:
         return None
     return "molecule" if np.mean([_BONDS.search(label[:_LETTERS]) is not None for label in some]) >= 0.5 else None

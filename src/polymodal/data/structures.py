@@ -14,6 +14,7 @@ from polymodal.core.seeding import numpy_generator
 from polymodal.data.atoms import HEAVIEST, Atoms, checked, from_text, unusable
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import dense
+from polymodal.data.compounds import is_molfile
 from polymodal.data.files import Folder, Limits
 from polymodal.data.gallery import asked, each_once, filled
 from polymodal.data.plain import Plain, plain_numbers
@@ -81,6 +82,8 @@ class StructureCells(Cells):
 
 class StructureColumn(Column[StructureCells]):
     """Atoms by their positions in `column` and atomic numbers in `numbers`, or by files (xyz, SDF) without the latter.
+
+    A cell may be a molfile itself, as in a table that was read from an SDF.
 
     Cells hold lists, arrays, or text such as "6 8 1"; positions are (atoms, 3) or as many numbers in a row, in Å. The
     parts are "numbers" (n, atoms) int64, 0 behind the last atom; "positions" (n, atoms, 3) float32, their mean in the
@@ -176,6 +179,8 @@ class StructureColumn(Column[StructureCells]):
             if places.ndim == 1 and places.size == 3 * numbers.size:
                 places = places.reshape(-1, 3)
             return checked(numbers, places, largest)
+        if isinstance(value, str) and is_molfile(value):
+            value = value.encode()
         if isinstance(value, str):
             if cells.folder is None:
                 raise unusable("file-folder-unknown", "names a file, and no data folder was given")

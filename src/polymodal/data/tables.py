@@ -13,21 +13,23 @@ import pyarrow.parquet as parquet
 from polymodal.core import DataError, did_you_mean
 from polymodal.data.base import DataTable
 from polymodal.data.columns import check_names, typed_frame
+from polymodal.data.compounds import SDF_SUFFIXES, SMILES_SUFFIXES, read_sdf, read_smiles
 from polymodal.data.delimited import read_delimited
 from polymodal.data.fasta import FASTA_SUFFIXES, read_fasta
 from polymodal.data.jsonlines import read_jsonlines
 from polymodal.data.listing import files_beside, read_folder
+from polymodal.data.packed import unpacked_suffix
 
 __all__ = ["from_frame", "read_table"]
 
 _SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq", ".feather", ".arrow", ".jsonl", ".ndjson")
-_PACKED = (".xz", ".gz", ".bz2")
+_PACKABLE = (*FASTA_SUFFIXES, *SMILES_SUFFIXES, *SDF_SUFFIXES)
 
 
 def read_table(
     path: str | os.PathLike[str], missing: Sequence[str] = ("",), files: str | os.PathLike[str] | None = None
 ) -> DataTable:
-    """Read a table from csv, tsv, parquet, feather, jsonl, or FASTA (also packed, as .fasta.xz); or list a folder.
+    """Read a table from csv, tsv, parquet, feather, jsonl, FASTA, SMILES or SDF (these also packed); or list a folder.
 
     Text formats arrive as strings, cell for cell as they were written; typed formats keep their types. `missing` are
     the marks that mean "no value", `files` the folder that file columns are relative to. A folder is a table of the
@@ -45,8 +47,8 @@ def read_table(
             frame, first_line = read_jsonlines(place)
         elif suffix in {".parquet", ".pq", ".feather", ".arrow"}:
             frame, notes = _read_typed(place, suffix)
-        elif suffix in FASTA_SUFFIXES:
-            frame = read_fasta(place)
+        elif suffix in _PACKABLE:
+            frame = _read_lines(place, suffix)
         else:
             text = read_delimited(place, "," if suffix == ".csv" else "\t")
             frame, first_line, notes = text.frame, text.first_line, text.notes
@@ -104,13 +106,13 @@ def _checked_suffix(path: Path) -> str:
     if not plain:
         raise _absent(path, "a device or a pipe", "name a file or a folder")
     suffix = path.suffix.lower()
-    if suffix in _PACKED and Path(path.stem).suffix.lower() in FASTA_SUFFIXES:
-        return Path(path.stem).suffix.lower()
-    if suffix not in (*_SUFFIXES, *FASTA_SUFFIXES):
+    if unpacked_suffix(path) in _PACKABLE:
+        return unpacked_suffix(path)
+    if suffix not in _SUFFIXES:
         raise DataError(
             "unknown-format",
             where=str(path),
-            expected="a file that ends in .csv, .tsv, .parquet, .feather, .jsonl or .fasta",
+            expected="a file that ends in .csv, .tsv, .parquet, .feather, .jsonl, .fasta, .smi or .sdf",
             found=f'"{suffix}"',
             remedy="save the table in one of these formats",
         )
@@ -119,6 +121,12 @@ def _checked_suffix(path: Path) -> str:
 
 def _absent(path: Path, found: str, remedy: str) -> DataError:
     return DataError("no-such-table", where=str(path), expected="a table to read", found=found, remedy=remedy)
+
+
+def _read_lines(path: Path, suffix: str) -> pd.DataFrame:
+    if suffix in FASTA_SUFFIXES:
+        return read_fasta(path)
+    return read_smiles(path) if suffix in SMILES_SUFFIXES else read_sdf(path)
 
 
 def _read_typed(path: Path, suffix: str) -> tuple[pd.DataFrame, list[str]]:
