@@ -88,7 +88,7 @@ class DataSection(BaseModel):
 
     table: str = Field(
         min_length=1,
-        description="The table, relative to the spec: csv, tsv, parquet, feather, jsonl, FASTA, SMILES, SDF, or a folder.",
+        description="The table, relative to the spec: csv, tsv, parquet, feather, jsonl, FASTA, SMILES, SDF, a folder.",
     )
     files: str | None = Field(
         default=None, description="The folder that file columns are relative to; no path may leave it."
