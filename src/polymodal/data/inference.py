@@ -28,6 +28,7 @@ from polymodal.data.kinds import (
 )
 from polymodal.data.naming import usable_name
 from polymodal.data.notations import Notation, notation_of
+from polymodal.data.outcomes import Outcome, outcome_of
 from polymodal.data.questions import guess_target, question_of, words_of
 from polymodal.data.traces import from_cell
 
@@ -95,7 +96,12 @@ def propose(table: DataTable, targets: Sequence[str] | None = None, everything: 
     if not wanted:
         guessed, why = guess_target(table, [*reserved, *_ids(table)])
         wanted = [guessed]
-    _add_tasks(table, draft, wanted, why)
+    outcome = None if everything else outcome_of(table, wanted)
+    if outcome is None:
+        _add_tasks(table, draft, wanted, why)
+    else:
+        wanted = [outcome.time, outcome.event]
+        _add_outcome(draft, outcome, why)
     table = replace(table, missing=tuple(dict.fromkeys([*table.missing, *draft.marks])))
     others = [name for name in map(str, table.frame.columns) if name not in {*wanted, *reserved}]
     kinds = {name: infer_kind(table.column(name), table.missing) for name in others if not _in_memory(table, name)}
@@ -151,6 +157,15 @@ def _add_tasks(table: DataTable, draft: _Draft, targets: Iterable[str], why: str
         draft.tasks[name] = dict(question.task)
         draft.marks += question.marks
         draft.reasons[f"tasks.{name}"] = question.reason + (f"; {why}" if why else "")
+
+
+def _add_outcome(draft: _Draft, outcome: Outcome, why: str) -> None:
+    name = draft.name(outcome.event)
+    draft.tasks[name] = outcome.task
+    told = (
+        f'how soon: "{outcome.time}" says when, and "{outcome.event}" whether it happened then ("{outcome.positive}")'
+    )
+    draft.reasons[f"tasks.{name}"] = told + (f"; {why}" if why else "")
 
 
 def _add_keys(table: DataTable, draft: _Draft, kinds: dict[str, Kind]) -> None:

@@ -1,0 +1,115 @@
+"""A time and whether something happened by then are one question, in two columns that are told by name and content."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from polymodal.data.base import DataTable
+from polymodal.data.kinds import infer_kind, parse_labels, parse_numbers
+from polymodal.data.questions import words_of
+
+__all__ = ["Outcome", "outcome_of"]
+
+_TIMES = frozenset(
+    ["time", "times", "duration", "survival", "followup", "tte", "days", "weeks", "months", "years", "futime", "t"]
+)
+_EVENTS = frozenset(
+    ["event", "events", "status", "died", "dead", "death", "deceased", "vital", "relapse", "relapsed", "recurrence",
+     "recurred", "progression", "progressed", "failure", "failed", "fustat", "observed", "dfs", "os", "pfs"]
+)  # fmt: skip
+_CENSORED = frozenset(["censor", "censored", "censoring", "cens"])
+_HAPPENED = frozenset(
+    ["1", "1.0", "yes", "y", "true", "t", "event", "dead", "died", "deceased", "death", "relapse", "relapsed",
+     "recurred", "recurrence", "progressed", "progression", "failed", "failure", "observed", "uncensored"]
+)  # fmt: skip
+_NOT_YET = frozenset(
+    ["0", "0.0", "no", "n", "false", "f", "alive", "living", "censored", "none", "disease free", "progression free"]
+)
+_FEWEST_TIMES = 10  # different ones
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The column of times, that of events, and the label that says that it happened."""
+
+    time: str
+    event: str
+    positive: str
+
+    @property
+    def task(self) -> dict[str, Any]:
+        """The task as plain data."""
+        return {"type": "survival", "time": self.time, "event": self.event, "positive": self.positive}
+
+
+def outcome_of(table: DataTable, targets: Sequence[str]) -> Outcome | None:
+    """The outcome that the named targets are, or are half of; None where they are something else.
+
+    Both columns may be named, or the one of times, where one column alone can be its event; or the one of events where
+    both names share a word ("os_status", "os_months") or the times are called a survival or a time to something.
+    """
+    if not 1 <= len(targets) <= 2:
+        return None
+    names = [str(name) for name in table.frame.columns]
+    times = [name for name in names if name in targets and _is_time(table, name)]
+    others = [name for name in targets if name not in times]
+    if len(times) == 1 and len(others) == 1:
+        return _paired(table, times[0], others)
+    if len(times) == 1:
+        events = [name for name in names if name not in targets and _named(name, _EVENTS | _CENSORED)]
+        alike = [name for name in events if _shared(times[0], name)]
+        return _paired(table, times[0], alike or events)
+    if times or len(targets) != 1 or not _named(targets[0], _EVENTS | _CENSORED):
+        return None
+    offered = [name for name in names if name != targets[0] and _is_time(table, name)]
+    sure = [name for name in offered if _shared(name, targets[0]) or _named(name, frozenset({"survival", "tte"}))]
+    return _paired(table, sure[0], targets) if len(sure) == 1 else None
+
+
+def _paired(table: DataTable, time: str, events: Sequence[str]) -> Outcome | None:
+    """The outcome, where one column alone tells two states that are known by their words."""
+    found = {event: _positive(table, event) for event in events}
+    known = {event: positive for event, positive in found.items() if positive is not None}
+    if len(known) != 1:
+        return None
+    event, positive = next(iter(known.items()))
+    return Outcome(time, event, positive)
+
+
+def _positive(table: DataTable, event: str) -> str | None:
+    """The label that says that it happened; where a column marks who was lost from sight, the other one."""
+    labels = pd.Series(parse_labels(table.column(event), table.missing), dtype=object).dropna().unique()
+    if len(labels) != 2:
+        return None
+    words = {str(label): re.sub(r"^[01]\s*:\s*|[\s_-]+", " ", str(label).lower()).strip() for label in labels}
+    happened = [label for label, word in words.items() if word in _HAPPENED]
+    waiting = [label for label, word in words.items() if word in _NOT_YET]
+    if len(happened) != 1 or len(waiting) != 1:
+        return None
+    marked = _named(event, _CENSORED) and not {"censored", "uncensored"} & set(words.values())
+    return waiting[0] if marked else happened[0]
+
+
+def _is_time(table: DataTable, name: str) -> bool:
+    """Whether a column is called a time and holds many numbers, none of them below zero."""
+    if not _named(name, _TIMES):
+        return False
+    series = table.column(name)
+    kind = infer_kind(series, table.missing)
+    if kind.name not in {"number", "identifier"}:
+        return False
+    numbers, bad = parse_numbers(series, kind, table.missing)
+    known = numbers[np.isfinite(numbers)]
+    return bool(len(np.unique(known)) >= _FEWEST_TIMES and (known >= 0).all() and not bad.any())
+
+
+def _named(name: str, words: frozenset[str]) -> bool:
+    return bool(words & set(words_of(name)))
+
+
+def _shared(one: str, other: str) -> bool:
+    return bool((set(words_of(one)) & set(words_of(other))) - {"time", "t"})
