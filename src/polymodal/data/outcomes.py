@@ -21,6 +21,8 @@ _EVENTS = frozenset(
     ["event", "events", "status", "died", "dead", "death", "deceased", "vital", "relapse", "relapsed", "recurrence",
      "recurred", "progression", "progressed", "failure", "failed", "fustat", "observed", "dfs", "os", "pfs"]
 )  # fmt: skip
+_VAGUE = frozenset(["status", "observed", "failed", "failure"])
+"""Names of events that other columns have, too: they need more than a column of times beside them."""
 _CENSORED = frozenset(["censor", "censored", "censoring", "cens"])
 _HAPPENED = frozenset(
     ["1", "1.0", "yes", "y", "true", "t", "event", "dead", "died", "deceased", "death", "relapse", "relapsed",
@@ -49,8 +51,8 @@ class Outcome:
 def outcome_of(table: DataTable, targets: Sequence[str]) -> Outcome | None:
     """The outcome that the named targets are, or are half of; None where they are something else.
 
-    Both columns may be named, or the one of times, where one column alone can be its event; or the one of events where
-    both names share a word ("os_status", "os_months") or the times are called a survival or a time to something.
+    Both columns may be named, or one of them where one column alone can be the other. An event by a vague name such as
+    "status" needs times that share a word with it ("os_status", "os_months") or are called a survival.
     """
     if not 1 <= len(targets) <= 2:
         return None
@@ -67,6 +69,8 @@ def outcome_of(table: DataTable, targets: Sequence[str]) -> Outcome | None:
         return None
     offered = [name for name in names if name != targets[0] and _is_time(table, name)]
     sure = [name for name in offered if _shared(name, targets[0]) or _named(name, frozenset({"survival", "tte"}))]
+    if not sure and _named(targets[0], (_EVENTS | _CENSORED) - _VAGUE):
+        sure = offered
     return _paired(table, sure[0], targets) if len(sure) == 1 else None
 
 
