@@ -20,7 +20,7 @@ from polymodal.data.series import FARTHEST, filled
 from polymodal.data.tabular import Scale
 from polymodal.data.traces import from_cell
 
-__all__ = ["GeneCells", "GeneColumn", "GeneScale", "Measure"]
+__all__ = ["PER_CELL", "GeneCells", "GeneColumn", "GeneScale", "Measure", "dispersion"]
 
 Measure = Literal["counts", "logged", "scaled"]
 
@@ -195,7 +195,9 @@ class GeneColumn(Column[GeneCells]):
                 found=f"{len(self.chosen)} columns, {len(measured)} usable training rows",
                 remedy="take this modality out of the spec, or name other columns",
             )
-        score = np.where(varied, _dispersion(numbers) if self.values == "counts" else spread, -np.inf)
+        counts = np.expm1(numbers) if self.values == "counts" else numbers
+        told = dispersion(np.nanmean(counts, axis=0), np.nanvar(counts, axis=0)) if self.values == "counts" else spread
+        score = np.where(varied, told, -np.inf)
         most = int(min(self.genes or len(known), varied.sum()))
         best = np.sort(np.argsort(-score, kind="stable")[:most])
         names = [str(place) for place in known[best]] if self.vectors else [self.chosen[place] for place in known[best]]
@@ -234,14 +236,13 @@ def _edges(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(flat, least, low), np.where(flat, most, high)
 
 
-def _dispersion(logged: np.ndarray) -> np.ndarray:
+def dispersion(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """(genes,) how much counts vary for their mean: log(variance / mean), standardised among genes of similar mean.
 
     The choice of Satija et al. (2015), in twenty groups of equal size.
     """
-    counts = np.expm1(logged)
-    mean = np.maximum(np.nanmean(counts, axis=0), 1e-12)
-    ratio = np.log(np.maximum(np.nanvar(counts, axis=0) / mean, 1e-12))
+    mean = np.maximum(mean, 1e-12)
+    ratio = np.log(np.maximum(variance / mean, 1e-12))
     group = np.empty(len(mean), dtype=np.int64)
     group[np.argsort(mean, kind="stable")] = np.arange(len(mean)) * min(GROUPS, len(mean)) // len(mean)
     many = np.maximum(np.bincount(group), 1)

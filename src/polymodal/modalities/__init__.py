@@ -19,6 +19,7 @@ from polymodal.modalities.signal import Signal
 from polymodal.modalities.structure import Structure
 from polymodal.modalities.table import Table
 from polymodal.modalities.text import Text
+from polymodal.modalities.tissue import Tissue
 from polymodal.modalities.video import Video
 from polymodal.modalities.volume import Volume
 
@@ -36,6 +37,7 @@ __all__ = [
     "Structure",
     "Table",
     "Text",
+    "Tissue",
     "Video",
     "Volume",
 ]

@@ -1,0 +1,129 @@
+"""A net for the spots of a section: what each expresses and looks like, and what its neighbours say."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from polymodal.core import Tokens
+from polymodal.core.masking import keep, masked_mean, masked_softmax
+from polymodal.encoders.dropout import Dropout
+
+__all__ = ["PatchNet", "SpotLayer", "SpotNet"]
+
+CHANNELS = 16
+"""Channels of the first convolution over a patch; the second has twice as many."""
+SLOPE = -2.0
+"""How steeply neighbours count less with distance at the start (before softplus: 0.13 for each spacing)."""
+
+
+class SpotLayer(nn.Module):
+    """Every spot hears the mean of its neighbours, nearer ones a little more, and changes a little.
+
+    After Hamilton et al. (2017, algorithm 1). spots (spots, width), neighbours (spots, k) by place, -1 = none, away
+    (spots, k) in spacings → (spots, width). Pre-norm and LayerScale, so that several layers do not make all spots alike
+    at the start. How fast neighbours count less with distance is learned. Messages are summed up as they are gathered:
+    (spots, k, width) never lies in memory.
+    """
+
+    def __init__(self, width: int, dropout: float = 0.1, scale: float = 0.5) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.inner = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.slope = nn.Parameter(torch.full((), SLOPE))
+        self.dropout = Dropout(dropout)
+        self.scale = nn.Parameter(torch.full((width,), scale))
+
+    def forward(self, spots: Tensor, neighbours: Tensor, away: Tensor) -> Tensor:
+        """spots + scale · MLP([norm(spot), mean of norm(neighbour)])."""
+        own = self.norm(spots)
+        there = neighbours >= 0
+        weights = masked_softmax(-F.softplus(self.slope) * away, there)
+        nobody = len(own)  # a row of zeros that is left out of every sum
+        said = torch.cat([own, own.new_zeros(1, own.shape[1])])
+        asked = torch.where(there, neighbours, nobody)
+        heard = F.embedding_bag(asked, said, mode="sum", per_sample_weights=weights, padding_idx=nobody)
+        return torch.addcmul(spots, self.dropout(self.inner(torch.cat([own, heard], dim=1))), self.scale)
+
+
+class PatchNet(nn.Module):
+    """The picture about a spot as one vector: (spots, 3, side, side) bytes → (spots, width), by two convolutions."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, CHANNELS, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(CHANNELS, 2 * CHANNELS, 3, stride=2, padding=1)
+        self.out = nn.Linear(2 * CHANNELS, width)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Bytes from 0 to 255, read from -1 to 1."""
+        values = patches.to(self.out.weight.dtype) / 127.5 - 1.0
+        seen: Tensor = self.out(F.gelu(self.second(F.gelu(self.first(values)))).mean(dim=(2, 3)))
+        return seen
+
+
+class SpotNet(nn.Module):
+    """Sections of any size to a token for each spot, or to one for the section.
+
+    Reads the parts that `TissueColumn` gives. Genes (and the picture) of a spot are joined before it hears its
+    neighbours in `layers` rounds; without layers it is the same net, and blind to space. Distances alone are seen, so
+    that turning and mirroring the section changes no token; the positions of tokens, row and column in spacings from
+    the middle, turn along. A spot of which no gene is known still hears its neighbours.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        width: int,
+        layers: int = 2,
+        dropout: float = 0.1,
+        picture: bool = False,
+        tokens: Literal["spots", "pooled"] = "spots",
+    ) -> None:
+        super().__init__()
+        self.tokens = tokens
+        self.genes = nn.Linear(size + 1, width)
+        self.patches = PatchNet(width) if picture else None
+        self.layers = nn.ModuleList(SpotLayer(width, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.dropout = Dropout(dropout)
+        self.out = nn.Linear(2 * width if tokens == "pooled" else width, width)
+
+    def forward(self, parts: Mapping[str, Tensor]) -> Tokens:
+        """Parts → Tokens (n, spots or 1, width)."""
+        mask, kind = parts["spots"], self.out.weight.dtype
+        places, spots = parts["places"].to(kind), self._read(parts, mask)
+        if len(self.layers):
+            neighbours = _as_one(parts["neighbours"])
+            flat = places.flatten(0, 1)
+            squares = (flat[neighbours.clamp(min=0)] - flat.unsqueeze(1)).square().sum(dim=-1)
+            away = squares.clamp(min=1e-12).sqrt()  # two spots at one place still have a slope
+            for layer in self.layers:
+                spots = layer(spots, neighbours, away)
+        values = F.gelu(self.norm(spots)).view(*mask.shape, -1)
+        if self.tokens == "spots":
+            return Tokens(keep(self.out(self.dropout(values)), mask), mask, keep(places, mask))
+        highest = values.masked_fill(~mask.unsqueeze(-1), -1.0).amax(dim=1)  # gelu is never below -0.17
+        pooled = torch.cat([masked_mean(values, mask), highest], dim=-1).unsqueeze(1)
+        present = mask.any(dim=1, keepdim=True)
+        return Tokens(keep(self.out(self.dropout(pooled)), present), present)
+
+    def _read(self, parts: Mapping[str, Tensor], mask: Tensor) -> Tensor:
+        """(n · spots, width) what is seen at each; the share of its genes that is known is told, too."""
+        genes = parts["genes"].flatten(0, 1).to(self.out.weight.dtype)
+        known = ~genes.isnan() & mask.flatten().unsqueeze(1)
+        share = known.to(genes.dtype).mean(dim=1, keepdim=True)
+        spots: Tensor = self.genes(torch.cat([keep(genes, known), share], dim=1))
+        if self.patches is None:
+            return spots
+        seen = (parts["seen"] & mask).flatten()
+        return spots + keep(self.patches(parts["patches"].flatten(0, 1)), seen)
+
+
+def _as_one(neighbours: Tensor) -> Tensor:
+    """(n · spots, k) neighbours by place among the spots of all sections, one after the other; -1 = none."""
+    count, spots, _ = neighbours.shape
+    start = torch.arange(count, device=neighbours.device).view(-1, 1, 1) * spots
+    return torch.where(neighbours >= 0, neighbours + start, -1).flatten(0, 1)
