@@ -28,9 +28,17 @@ def test_whole_numbers_stay_whole_although_some_are_missing():
 
 def test_cells_that_hold_several_values_are_refused_by_name():
     with pytest.raises(DataError, match="nested-column") as caught:
-        typed_frame(pa.table({"a": [1], "many": [["x", "y"]], "both": [{"x": 1}]}), "t.parquet")
+        typed_frame(pa.table({"a": [1], "many": [[["x"], ["y"]]], "both": [{"x": 1}]}), "t.parquet")
     assert '"many"' in str(caught.value)
     assert '"both"' in str(caught.value)
+
+
+def test_lists_of_texts_become_one_text():
+    frame, _ = typed_frame(pa.table({"tags": [["x", None, "y"], None, ["z"], []]}), "t")
+    assert frame["tags"].iloc[[0, 2, 3]].tolist() == ["x;;y", "z", ""]
+    assert frame["tags"].isna().tolist() == [False, True, False, False]
+    with pytest.raises(DataError, match="nested-column"):
+        typed_frame(pa.table({"tags": [["x;y"]]}), "t")
 
 
 def test_dates_stay_dates():

@@ -64,7 +64,7 @@ def test_odd_types_are_brought_home(tmp_path):
 
 
 def test_nested_columns_are_refused_by_name(tmp_path):
-    parquet.write_table(pa.table({"a": [1], "tags": [["x"]], "raw": [{"x": 1}]}), tmp_path / "n.parquet")
+    parquet.write_table(pa.table({"a": [1], "tags": [[["x"]]], "raw": [{"x": 1}]}), tmp_path / "n.parquet")
     with pytest.raises(DataError) as refused:
         read_table(tmp_path / "n.parquet")
     assert refused.value.code == "nested-column"

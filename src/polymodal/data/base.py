@@ -94,6 +94,17 @@ class Column(ABC, Generic[CellsT]):
     def collate(self, cells: CellsT, rows: Rows) -> tuple[Values, list[Refusal]]:
         """The distinct values of these rows as tensors; files are opened here, and only here."""
 
+    def lengths(self, cells: CellsT, rows: Rows) -> np.ndarray | None:
+        """(n,) how many things these rows hold that become tokens: spots, residues; -1 where a row has no value.
+
+        None where tokens stand for no such things.
+        """
+        return None
+
+    def beside(self, cells: CellsT, inputs: Mapping[str, tuple["Column[Any]", Cells]]) -> CellsT:
+        """The same cells, of a target that has to know what was read of the modalities of these rows."""
+        return cells
+
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """What was learned, as JSON data."""

@@ -12,6 +12,9 @@ from polymodal.core import DataError
 
 __all__ = ["check_names", "text_series", "typed_frame"]
 
+BETWEEN = ";"
+"""What stands between the texts of a list."""
+
 _TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
 
 
@@ -46,8 +49,8 @@ def text_series(column: pa.Array | pa.ChunkedArray) -> pd.Series:
 def typed_frame(table: pa.Table, source: str) -> tuple[pd.DataFrame, list[str]]:
     """An Arrow table as a DataFrame in which whole numbers stay whole numbers although some are missing.
 
-    Lists of numbers become arrays; the content of files (bytes, or a structure of bytes and path) becomes bytes. Raises
-    DataError, naming them, for columns that hold other lists or structures.
+    Lists of numbers become arrays, lists of texts one text parted by ";"; the content of files (bytes, or a structure of bytes and
+    path) becomes bytes. Raises DataError, naming them, for columns that hold other lists or structures.
     """
     names, notes = check_names(table.column_names, source)
     nested = [
@@ -57,7 +60,7 @@ def typed_frame(table: pa.Table, source: str) -> tuple[pd.DataFrame, list[str]]:
         raise DataError(
             "nested-column",
             where=source,
-            expected="one number, text, date, truth value or file in a cell, or a list of numbers",
+            expected="one number, text, date, truth value or file in a cell, or a list of numbers or texts",
             found=", ".join(nested[:5]) + (f" and {len(nested) - 5} more" if len(nested) > 5 else ""),
             remedy="spread them over columns of their own, or leave them out",
         )
@@ -71,9 +74,17 @@ def typed_frame(table: pa.Table, source: str) -> tuple[pd.DataFrame, list[str]]:
 def _opaque(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return _opaque(kind.value_type)
-    if _series(kind) or _files(kind):
+    if _series(kind) or _texts(kind) or _files(kind):
         return False
     return bool(pa.types.is_nested(kind)) or isinstance(kind, pa.BaseExtensionType)
+
+
+def _texts(kind: pa.DataType) -> bool:
+    """Whether it is a list of texts, such as a label for each token."""
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    if not any(is_it(kind) for is_it in lists):
+        return False
+    return bool(pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type))
 
 
 def _content(kind: pa.DataType) -> bool:
@@ -103,6 +114,8 @@ def _typed(column: pa.ChunkedArray) -> pd.Series:
     kind = column.type
     if _series(kind):
         return pd.Series([None if cell is None else _array(cell) for cell in column.to_pylist()], dtype=object)
+    if _texts(kind):
+        return text_series(pa.array([None if cell is None else _joined(cell) for cell in column.to_pylist()]))
     if _content(kind) or _files(kind):
         return pd.Series([_file(cell) for cell in column.to_pylist()], dtype=object)
     if pa.types.is_dictionary(kind):
@@ -125,6 +138,20 @@ def _typed(column: pa.ChunkedArray) -> pd.Series:
         pa.uint64(): pd.UInt64Dtype(),
     }  # fmt: skip
     return column.to_pandas(types_mapper=mapper.get if nullable else None).rename(None)
+
+
+def _joined(cell: list[str | None]) -> str:
+    """Texts as one, nothing between two signs where one is null. Raises DataError where a text holds the sign itself."""
+    strange = next((text for text in cell if text and BETWEEN in text), None)
+    if strange is not None:
+        raise DataError(
+            "nested-column",
+            where="a list of texts",
+            expected=f'texts without "{BETWEEN}", which stands between them',
+            found=f'"{strange[:80]}"',
+            remedy="write such texts in another way",
+        )
+    return BETWEEN.join(text or "" for text in cell)
 
 
 def _array(cell: list[object]) -> object:

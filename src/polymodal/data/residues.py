@@ -124,6 +124,11 @@ class ResidueColumn(Column[ResidueCells]):
             codes[number, : len(sequence)] = sequence
         return Values({"codes": torch.from_numpy(codes)}, index), []
 
+    def lengths(self, cells: ResidueCells, rows: Rows) -> np.ndarray:
+        """(n,) how many residues of each row are read, -1 where it has no sequence."""
+        lengths = np.array([*map(len, cells.sequences), -1], dtype=np.int64)  # the last is found at -1
+        return np.asarray(lengths[cells.code[rows]])
+
     def state(self) -> dict[str, Any]:
         """What was learned. The main directions are not among it: they are saved with the encoder's weights."""
         return asdict(self.learned)

@@ -30,11 +30,9 @@ class Samples:
         cls, table: DataTable, inputs: Mapping[str, Column[Cells]], targets: Mapping[str, Column[Cells]]
     ) -> "Samples":
         """Read a table with columns that are fitted already."""
-        return cls(
-            {name: (column, column.read(table)) for name, column in inputs.items()},
-            {name: (column, column.read(table)) for name, column in targets.items()},
-            len(table),
-        )
+        seen = {name: (column, column.read(table)) for name, column in inputs.items()}
+        asked = {name: (column, column.beside(column.read(table), seen)) for name, column in targets.items()}
+        return cls(seen, asked, len(table))
 
     def __len__(self) -> int:
         return self.count

@@ -135,6 +135,17 @@ class TissueColumn(Column[TissueCells]):
         parts = {name: torch.from_numpy(part) for name, part in self._side_by_side(made).items()}
         return Values(parts, index), refusals
 
+    def lengths(self, cells: TissueCells, rows: Rows) -> np.ndarray:
+        """(n,) how many spots each section has, -1 where there is none that can be used."""
+        known: dict[Hashable | None, int] = {None: -1}
+        for key, value in cells.ask(rows):
+            if key not in known:
+                try:
+                    known[key] = len(self._found(cells, key, value).genes)
+                except DataError:
+                    known[key] = -1
+        return np.array([known[key] for key, _ in cells.ask(rows)], dtype=np.int64)
+
     def state(self) -> dict[str, Any]:
         """What was learned."""
         return {"sections": self.sections, "middle": self.middle, "genes": asdict(self.learned)}

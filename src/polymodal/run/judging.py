@@ -134,5 +134,5 @@ def written(answers: np.ndarray, classes: Sequence[str]) -> np.ndarray:
 def _spread(truth: np.ndarray, labelled: np.ndarray) -> np.ndarray:
     """The truth of the labelled rows in its place among all rows; None elsewhere."""
     column = np.full(len(labelled), None, dtype=object)
-    column[labelled] = list(truth)
+    column[labelled] = truth if truth.dtype == object else list(truth)  # cells may hold lists
     return column

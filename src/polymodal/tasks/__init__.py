@@ -21,6 +21,7 @@ from polymodal.tasks.ranking import retrieval_metrics
 from polymodal.tasks.regression import Regression
 from polymodal.tasks.retrieval import Retrieval
 from polymodal.tasks.survival import Survival
+from polymodal.tasks.token_labels import TokenLabels
 
 __all__ = [
     "Answer",
@@ -38,5 +39,6 @@ __all__ = [
     "Survival",
     "Task",
     "TaughtHead",
+    "TokenLabels",
     "retrieval_metrics",
 ]

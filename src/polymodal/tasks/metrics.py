@@ -9,13 +9,16 @@ draw at a time, is the reference in the tests.
 0.667
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 
 from polymodal.tasks.hazards import Curves, integrated_errors
 from polymodal.tasks.weighted import (
@@ -46,6 +49,7 @@ __all__ = [
     "regression",
     "survival",
     "texts",
+    "token_scores",
 ]
 
 LOWER_IS_BETTER = frozenset(
@@ -59,9 +63,9 @@ SMALLEST = 1e-15
 Draws = dict[str, np.ndarray]
 
 
-AnswerKind = Literal["classes", "ordered", "labels", "numbers", "times", "ranks", "texts"]
+AnswerKind = Literal["classes", "ordered", "labels", "numbers", "times", "ranks", "texts", "tokens"]
 """One label · one label of an order · several labels at once · a number · how soon something happens · the rank of what
-was looked for · a text."""
+was looked for · a text · a label for each token."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,15 @@ def ranking_scores(ranks: ArrayLike) -> dict[str, float]:
 def texts(truth: Sequence[str], written: Sequence[str]) -> dict[str, float]:
     """How well texts are met: exact_match, and chrf from 0 to 1 (Popović 2015)."""
     return _single(Answers("texts", _labels(list(truth)), _labels(list(written))))
+
+
+def token_scores(truth: ArrayLike, prediction: ArrayLike, classes: Sequence[str]) -> dict[str, float]:
+    """How well each token is told: token_accuracy, balanced_accuracy, macro_f1, over all labelled tokens of all rows.
+
+    Both are (n,) lists of labels, None where the truth is not known. A token that was not told counts as wrong.
+    """
+    held = Answers("tokens", np.asarray(truth, dtype=object), np.asarray(prediction, dtype=object), classes=classes)
+    return _single(held)
 
 
 def c_index(truth: ArrayLike, prediction: ArrayLike, observed: ArrayLike | None = None) -> float | None:
@@ -290,6 +303,25 @@ def _texts(answers: Answers, weights: np.ndarray) -> Draws:
     }
 
 
+def _tokens(answers: Answers, weights: np.ndarray) -> Draws:
+    """From the table of true by told labels of each row, summed up over the rows that are drawn."""
+    side = len(answers.classes)
+    place: dict[object, int] = {name: number for number, name in enumerate(answers.classes)}
+    held = sparse.lil_matrix((len(answers), side * (side + 1)))
+    for row, (known, told) in enumerate(zip(answers.truth, answers.prediction, strict=True)):
+        pairs = Counter(zip_longest(known, told[: len(known)]))
+        for (label, said), many in pairs.items():
+            if label in place:
+                held[row, place[label] * (side + 1) + place.get(said, side)] = many
+    tables = np.asarray(weights @ held.tocsr()).reshape(len(weights), side, side + 1)
+    hits, true, told_so = np.einsum("dcc->dc", tables[..., :-1]), tables.sum(axis=2), tables.sum(axis=1)[:, :-1]
+    return {
+        "token_accuracy": hits.sum(axis=1) / true.sum(axis=1),
+        "balanced_accuracy": mean_of_defined(hits / true),
+        "macro_f1": mean_of_defined(2 * hits / (true + told_so)),
+    }
+
+
 _MEASURES = {
     "classes": _classes,
     "ordered": _ordered,
@@ -298,4 +330,5 @@ _MEASURES = {
     "times": _times,
     "ranks": _ranks,
     "texts": _texts,
+    "tokens": _tokens,
 }

@@ -61,6 +61,10 @@ class FakeColumn(Column[FakeCells]):
         data = {"target": numbers[:, 0]} if self.target else {"numbers": numbers}
         return Values(data, torch.from_numpy(index)), []
 
+    def lengths(self, cells: FakeCells, rows: Rows) -> np.ndarray:
+        """A token for each number."""
+        return np.where(cells.present[rows], len(self.columns), -1)
+
     def state(self) -> dict[str, Any]:
         """The means."""
         return {"means": self.means}

@@ -18,6 +18,7 @@ STAND_INS: dict[str, Any] = {
     "time": "time",
     "event": "event",
     "between": ["first", "second"],
+    "of": "first",
 }
 """What a constructor is given for the options that cannot have a default: names of columns, and of modalities."""
 

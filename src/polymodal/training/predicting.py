@@ -1,9 +1,10 @@
 """What a trained model says about some rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from polymodal.core import Batch, Refusal
@@ -43,7 +44,13 @@ def outputs(
             for name, made in model(change(batch).to(device), taught=taught).items():
                 collected.setdefault(name, []).append(made.cpu())
     model.train(training)
-    return {name: torch.cat(parts) for name, parts in collected.items()}
+    return {name: _stacked(parts) for name, parts in collected.items()}
+
+
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    """Outputs of all batches; those of a batch with fewer tokens are filled up with zeros, which stand for none."""
+    width = max(part.shape[1] for part in parts)
+    return torch.cat([F.pad(part, (0, width - part.shape[1])) if part.shape[1] < width else part for part in parts])
 
 
 def answers(
