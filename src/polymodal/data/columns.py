@@ -49,8 +49,8 @@ def text_series(column: pa.Array | pa.ChunkedArray) -> pd.Series:
 def typed_frame(table: pa.Table, source: str) -> tuple[pd.DataFrame, list[str]]:
     """An Arrow table as a DataFrame in which whole numbers stay whole numbers although some are missing.
 
-    Lists of numbers become arrays, lists of texts one text parted by ";"; the content of files (bytes, or a structure of bytes and
-    path) becomes bytes. Raises DataError, naming them, for columns that hold other lists or structures.
+    Lists of numbers become arrays, lists of texts one text parted by ";"; the content of files (bytes, or a structure
+    of bytes and path) becomes bytes. Raises DataError, naming them, for columns that hold other lists or structures.
     """
     names, notes = check_names(table.column_names, source)
     nested = [
@@ -141,7 +141,7 @@ def _typed(column: pa.ChunkedArray) -> pd.Series:
 
 
 def _joined(cell: list[str | None]) -> str:
-    """Texts as one, nothing between two signs where one is null. Raises DataError where a text holds the sign itself."""
+    """Texts as one, with nothing for null. Raises DataError where a text holds the sign that stands between them."""
     strange = next((text for text in cell if text and BETWEEN in text), None)
     if strange is not None:
         raise DataError(

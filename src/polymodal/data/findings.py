@@ -83,7 +83,7 @@ class Roles:
 
     `separators`, by task, part the labels of a target that holds several in one cell. `orders` are the grades of tasks
     on a scale, None where no order was given. `hidden` are the modalities that a task does not see. `free` are tasks
-    whose targets are no classes and no numbers: texts, pictures.
+    whose targets are no classes and no numbers: texts, pictures. Each row of those in `lists` holds many answers.
     """
 
     inputs: Mapping[str, Sequence[str]]
@@ -94,6 +94,7 @@ class Roles:
     orders: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
     hidden: Mapping[str, Collection[str]] = field(default_factory=dict)
     free: Collection[str] = ()
+    lists: Collection[str] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -189,8 +190,8 @@ def _targets(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:
         labels = pd.Series(parse_labels(table.column(name), table.missing), dtype=object)
         train, test = labels.iloc[split.train].dropna(), labels.iloc[split.test].dropna()
         remedy = "check the column and the split, or take the task out"
-        if train.nunique() < 2:
-            found = "no training row is labelled" if train.empty else f'every training row is "{train.iloc[0]}"'
+        if train.nunique() < (1 if task in roles.lists else 2):
+            found = "no training row is labelled" if train.empty else f'every training row is "{train.iloc[0][:80]}"'
             yield Finding("one-class", "error", where, found, remedy)
         elif task in roles.free:
             continue

@@ -130,7 +130,8 @@ def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rule
     orders = {name: task.order for name, task in parts.tasks.items() if isinstance(task, Ordinal)}
     hidden = {name: task.hides for name, task in parts.tasks.items()}
     free = [name for name, task in parts.tasks.items() if task.answers in {"ranks", "texts", "tokens"}]
-    roles = Roles(inputs, targets, rules.id, rules.group, separators, orders, hidden, free)
+    lists = [name for name, task in parts.tasks.items() if task.answers == "tokens"]
+    roles = Roles(inputs, targets, rules.id, rules.group, separators, orders, hidden, free, lists)
     files = _files(table, parts)
     together = [] if parts.settings.together is None else [parts.settings.together]
     for name in [*together, *[name for task in parts.tasks.values() for name in task.columns]]:
