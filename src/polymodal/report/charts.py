@@ -1,6 +1,6 @@
 """The pictures of a report: each takes figures and gives a drawing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,11 +85,21 @@ def confusion(task: TaskFacts, name: str) -> Markup | None:
         return _counted(name, f"{task.name}: labels found and missed", told, (classes, LABEL_FATES), counts)
     place = {label: at for at, label in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), dtype=int)
-    for true, answer in zip(task.truth, task.prediction, strict=True):
+    for true, answer in _pairs(task):
         if true in place and answer in place:
             counts[place[true], place[answer]] += 1
-    told = f"{np.trace(counts)} of {counts.sum()} rows lie on the diagonal, where the answer is right."
+    things = "tokens" if task.kind == "tokens" else "rows"
+    told = f"{np.trace(counts)} of {counts.sum()} {things} lie on the diagonal, where the answer is right."
     return _counted(name, f"{task.name}: truth against answer", told, (classes, classes), counts)
+
+
+def _pairs(task: TaskFacts) -> Iterator[tuple[str, str]]:
+    """Each truth beside its answer: of rows, or of the tokens of each row."""
+    for true, answer in zip(task.truth, task.prediction, strict=True):
+        if task.kind == "tokens":
+            yield from zip(str(true).split(";"), str(answer).split(";"), strict=False)
+        else:
+            yield true, answer
 
 
 def _counted(

@@ -103,7 +103,8 @@ def _varied(task: TaskFacts, order: np.ndarray, most: int) -> list[int]:
 
 def _example(run: Run, task: TaskFacts, at: int, wrong: bool) -> Example:
     numbers = task.kind == "numbers"
-    truth, said = (number(float(part[at])) if numbers else str(part[at]) for part in (task.truth, task.prediction))
+    answers = (number(float(part[at])) if numbers else str(part[at]) for part in (task.truth, task.prediction))
+    truth, said = (words if len(words) <= TEXT else f"{words[:TEXT]}…" for words in answers)
     sure = _certainty(task)
     row = int(task.rows[at])
     texts, pictures = _content(run, row)

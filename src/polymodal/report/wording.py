@@ -42,6 +42,7 @@ EXPLAINED = {
     "recall_at_5": ("recall at 5", "The share of queries that find what they seek among the first five."),
     "recall_at_10": ("recall at 10", "The share of queries that find what they seek among the first ten."),
     "median_rank": ("median rank", "Half of the queries find what they seek at this place or before; lower is better."),
+    "token_accuracy": ("token accuracy", "The share of labelled tokens (spots, residues) that were told rightly."),
     "exact_match": ("exact match", "The share of rows with every label right."),
 }
 """Metric names to the name inside a sentence and one sentence."""

@@ -124,7 +124,12 @@ def drawn(name: str, pictures: np.ndarray, folder: Path) -> dict[str, Any]:
 
 
 def written(answers: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """(n,) answers as a cell holds them: labels and numbers as they are, (n, classes) booleans as labels by name."""
+    """(n,) answers as a cell holds them: labels and numbers as they are, (n, classes) booleans as labels by name.
+
+    Lists of labels become text parted by ";" as targets are, with nothing where a token has none.
+    """
+    if answers.ndim == 1 and any(isinstance(each, list) for each in answers[:1]):
+        return np.array([";".join(label or "" for label in each) for each in answers], dtype=object)
     if answers.ndim == 1:
         return answers
     names = np.array(classes, dtype=object)
@@ -134,5 +139,5 @@ def written(answers: np.ndarray, classes: Sequence[str]) -> np.ndarray:
 def _spread(truth: np.ndarray, labelled: np.ndarray) -> np.ndarray:
     """The truth of the labelled rows in its place among all rows; None elsewhere."""
     column = np.full(len(labelled), None, dtype=object)
-    column[labelled] = truth if truth.dtype == object else list(truth)  # cells may hold lists
+    column[labelled] = list(truth)
     return column
