@@ -17,6 +17,7 @@ _MARK = b"\x89HDF\r\n\x1a\n"
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32"}
 """What is unpacked: filters by the number that HDF5 has for them. No other is loaded, and none from the machine."""
 _CHUNKS = 2**18  # more pieces than any section needs, and few enough to be looked at one by one
+_HEAP, _HEAD = b"GCOL\x01", 16  # what a heap of texts begins with, and the bytes of its head and those of an object
 _CHECKSUM = 4  # bytes that fletcher32 adds to a chunk
 _NAMES = 1000  # entries of a group that is listed
 
@@ -164,6 +165,7 @@ def opened(content: bytes, room: int) -> Iterator[Hierarchy]:
     h5py = hdf5()
     if not content.startswith(_MARK):
         raise unusable("section-format", "is no HDF5 file: it does not begin as one")
+    _check_heaps(content)
     try:
         with h5py.File(io.BytesIO(content), "r") as root:
             yield Hierarchy(h5py, root, content, room)
@@ -184,6 +186,26 @@ def unusable(code: str, found: str) -> DataError:
         found=found,
         remedy="write the file again with anndata or write_section, or leave the cell empty",
     )
+
+
+def _check_heaps(content: bytes) -> None:
+    """See that every heap of texts can be walked to its end: HDF5 never comes back from one that stands still.
+
+    A heap is a mark, a version, its size, and objects: number (2 bytes), uses, 4 more, size (8); number 0 is what is
+    free, whose size counts its own head (HDF5 file format specification 3.0, section III.E).
+    """
+    start = content.find(_HEAP)
+    while start >= 0:
+        size = int.from_bytes(content[start + 8 : start + 16], "little")
+        end, place = min(start + size, len(content)), start + _HEAD
+        while place + _HEAD <= end:
+            length = int.from_bytes(content[place + 8 : place + 16], "little")
+            if content[place : place + 2] != b"\0\0":
+                length = _HEAD + (length + 7) // 8 * 8
+            if not _HEAD <= length <= end - place:
+                raise unusable("section-damaged", "is damaged: a list of its texts does not come to an end")
+            place += length
+        start = content.find(_HEAP, start + 1)
 
 
 def _filters(plan: Any) -> list[int]:
