@@ -20,7 +20,7 @@ from polymodal.modalities.base import Budget, Content, Modality, Parts
 
 __all__ = ["Tissue"]
 
-EXAMPLE_GENES = 12
+EXAMPLE_GENES, EXAMPLE_SECTIONS = 12, 6
 
 
 class Tissue(Modality):
@@ -116,9 +116,10 @@ class Tissue(Modality):
         return {"genes": Budget("linf", 0.1, -WILDEST, WILDEST)}
 
     def example(self, rows: int, seed: int) -> DataTable:
-        """Small sections of two layers with genes of their own, as the bytes of files; about one in six is absent."""
+        """Up to six small sections of two layers with genes of their own, as bytes of files; one in six is absent."""
         draw = numpy_generator(seed, "tissue example")
-        cells: list[bytes | None] = [write_section(_example(draw, self.picture)) for _ in range(rows)]
+        made = [write_section(_example(draw, self.picture)) for _ in range(min(rows, EXAMPLE_SECTIONS))]
+        cells: list[bytes | None] = [made[row % len(made)] for row in range(rows)]
         empty = draw.random(rows) < 1 / 6
         if rows > 2:
             empty[0], empty[rows // 2] = False, True

@@ -1,0 +1,77 @@
+"""The tissue modality beyond what the contract kit holds every modality to."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from polymodal.core.seeding import torch_generator
+from polymodal.encoders.spots import SpotNet
+from polymodal.modalities import Tissue
+from polymodal.testing import check_modality
+
+
+def fitted(**options):
+    modality = Tissue("section", **options)
+    table = modality.example(8, seed=0)
+    modality.reader.fit(table, np.arange(8))
+    values, refusals = modality.reader.collate(modality.reader.read(table), np.arange(8))
+    assert not refusals
+    return modality, values
+
+
+@pytest.mark.parametrize("options", [{"picture": "lowres"}, {"tokens": "pooled", "directions": None, "layers": 0}])
+def test_other_options_keep_the_contract(options):
+    check_modality(Tissue("section", **options), rows=16)
+
+
+def test_what_is_built_is_said():
+    modality, _ = fitted()
+    assert modality.chosen()[0] == "spots"
+    assert "12 genes" in modality.chosen()[1]
+    assert isinstance(modality.build_encoder(8), SpotNet)
+    mine = nn.Identity()
+    assert Tissue("section", encoder=lambda reader, width: mine).build_encoder(8) is mine
+
+
+def test_hidden_spots_lose_their_genes_and_nothing_else():
+    modality, values = fitted(picture="lowres")
+    changed, hidden = modality.corrupt(values.data, 0.5, torch_generator(0, "hide"))
+    assert changed["genes"][hidden].isnan().all()
+    assert not hidden[~values.data["spots"]].any()
+    for name in values.data.keys() - {"genes"}:
+        assert changed[name] is values.data[name]
+    content = modality.content(values.data)
+    assert content.numbers.shape[:2] == hidden.shape
+    assert not content.numbers[hidden].isnan().any()
+
+
+def test_sections_are_laid_in_eight_ways_with_their_patches():
+    modality, values = fitted(picture="lowres", hide=0.0)
+    places = values.data["places"]
+    for seed in range(8):
+        turned = modality.perturb(values.data, torch_generator(seed, "turn"))
+        before, after = (torch.cdist(each["places"], each["places"]) for each in (values.data, turned))
+        assert torch.allclose(before, after, atol=1e-5)
+        assert torch.equal(turned["neighbours"], values.data["neighbours"])
+        same = (turned["places"] == places).all(dim=2).all(dim=1)
+        kept = (turned["patches"] == values.data["patches"]).flatten(1).all(dim=1)
+        assert torch.equal(same, kept)
+    assert modality.perturb(values.data, torch_generator(0, "x"))["places"] is not places
+    still = Tissue("section", hide=0.0, turn=False)
+    assert still.perturb(values.data, torch_generator(0, "x")) is values.data
+
+
+def test_a_patch_turns_with_its_section():
+    """The brighter half of a patch stays on the side of the neighbour it lies towards."""
+    modality, values = fitted(picture="lowres", hide=0.0)
+    part = {name: each[:1].clone() for name, each in values.data.items()}
+    part["patches"][:] = 0
+    part["patches"][..., :4, :] = 255  # bright above
+    part["places"] = torch.tensor([[[0.0, 0.0], [-1.0, 0.0]]])  # the second spot lies above
+    part["patches"] = part["patches"][:, :2]
+    for seed in range(8):
+        turned = modality.perturb({**values.data, **part}, torch_generator(seed, "turn"))
+        towards = turned["places"][0, 1]
+        bright = (turned["patches"][0, 0, 0] > 0).nonzero().float().mean(dim=0) - 3.5
+        assert torch.dot(bright, towards) > 1.9
