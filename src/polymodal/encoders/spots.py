@@ -24,8 +24,7 @@ class SpotLayer(nn.Module):
 
     After Hamilton et al. (2017, algorithm 1). spots (spots, width), neighbours (spots, k) by place, -1 = none, away
     (spots, k) in spacings → (spots, width). Pre-norm and LayerScale, so that several layers do not make all spots alike
-    at the start. How fast neighbours count less with distance is learned. Messages are summed up as they are gathered:
-    (spots, k, width) never lies in memory.
+    at the start. How fast neighbours count less with distance is learned. Takes (spots, k, width) numbers of memory.
     """
 
     def __init__(self, width: int, dropout: float = 0.1, scale: float = 0.5) -> None:
@@ -41,10 +40,11 @@ class SpotLayer(nn.Module):
         own = self.norm(spots)
         there = neighbours >= 0
         weights = masked_softmax(-F.softplus(self.slope) * away, there)
-        nobody = len(own)  # a row of zeros that is left out of every sum
+        nobody = len(own)  # a row of zeros
         said = torch.cat([own, own.new_zeros(1, own.shape[1])])
         asked = torch.where(there, neighbours, nobody)
-        heard = F.embedding_bag(asked, said, mode="sum", per_sample_weights=weights, padding_idx=nobody)
+        # Not embedding_bag, whose gradients are summed up in an order that depends on what other sections hold.
+        heard = torch.bmm(weights.unsqueeze(1), F.embedding(asked, said)).squeeze(1)
         return torch.addcmul(spots, self.dropout(self.inner(torch.cat([own, heard], dim=1))), self.scale)
 
 
