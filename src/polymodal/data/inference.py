@@ -49,6 +49,7 @@ _READ = {
     "audio": "sounds",
     "video": "videos",
     "volume": "volumes",
+    "tissue": "sections of tissue",
     "structure": "structures",
 }
 _SOUND = re.compile(rb"RIFF....WAVE|RF64|fLaC|OggS|ID3|FORM....AIF|\.snd|\xff[\xe2-\xff]|....ftypM4A", re.DOTALL)

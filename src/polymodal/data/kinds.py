@@ -46,6 +46,7 @@ FILE_SUFFIXES: Mapping[str, str] = {
         "audio": ".wav .flac .ogg .mp3 .m4a",
         "video": ".mp4 .avi .mov .mkv .webm",
         "volume": ".nii .nii.gz",
+        "tissue": ".h5ad .h5mu",
         "structure": ".xyz .extxyz .sdf .mol",
         "other": ".txt .pdf .json .csv .dcm .gz .npz .h5 .pdb .fasta",
     }.items()

@@ -11,6 +11,7 @@ NAMES = [
     "biotac_sp",
     "chebi20",
     "davis",
+    "dlpfc",
     "drawn_volumes",
     "drawn_world",
     "easy_vqa",
@@ -27,7 +28,7 @@ NAMES = [
     "womens_clothing",
     "xtb_ethanol",
 ]
-BY_HAND = {"davis", "emodb", "gas_drift", "tcga_gbmlgg", "tuxpaint_stamps", "xtb_ethanol"}
+BY_HAND = {"davis", "dlpfc", "emodb", "gas_drift", "tcga_gbmlgg", "tuxpaint_stamps", "xtb_ethanol"}
 """Sets that no command fetches."""
 
 
