@@ -37,6 +37,14 @@ def codes(frame, inputs=("a", "b", "c"), **rest):
     return {one.code: one for one in examine(from_frame(frame), roles, rest.pop("split", SPLIT), **rest)}
 
 
+def test_a_row_of_many_answers_may_be_the_only_one_in_training():
+    frame = pd.DataFrame({"x": ["1", "2", "3"], "y": ["a;b", "a;b", "b;b"]})
+    split = Split(np.array([0]), np.array([1]), np.array([2]))
+    for lists, wanted in (((), True), (("t",), False)):
+        roles = Roles({"m": ["x"]}, {"t": "y"}, free=["t"], lists=lists)
+        assert ("one-class" in {one.code for one in examine(from_frame(frame), roles, split)}) is wanted
+
+
 def test_every_code_is_listed():
     source = Path(findings.__file__).read_text()
     written = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source))

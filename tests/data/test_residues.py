@@ -102,3 +102,10 @@ def test_pieces_are_counted_and_none_reaches_over_what_is_unknown():
     assert {place: int(many) for place, many in enumerate(threes) if many} == {20: 1, 401: 1}
     assert counts[1].sum() == 0
     assert piece_counts(torch.tensor([[a]])).sum() == 1
+
+
+def test_residues_are_counted_as_they_are_read():
+    table = from_frame(pd.DataFrame({"p": ["MKV", None, "M1", "GGGGGGGGGG"]}))
+    column = ResidueColumn("p", longest=8)
+    column.fit(table, np.arange(4))
+    assert column.lengths(column.read(table), np.array([3, 0, 1, 2, 0])).tolist() == [8, 3, -1, -1, 3]

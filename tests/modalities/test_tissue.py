@@ -1,11 +1,14 @@
 """The tissue modality beyond what the contract kit holds every modality to."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from polymodal.core.seeding import torch_generator
+from polymodal.data import inference
+from polymodal.data.tables import read_table
 from polymodal.encoders.spots import SpotNet
 from polymodal.modalities import Tissue
 from polymodal.testing import check_modality
@@ -75,3 +78,12 @@ def test_a_patch_turns_with_its_section():
         towards = turned["places"][0, 1]
         bright = (turned["patches"][0, 0, 0] > 0).nonzero().float().mean(dim=0) - 3.5
         assert torch.dot(bright, towards) > 1.9
+
+
+def test_init_takes_anndata_files_for_sections(tmp_path):
+    frame = pd.DataFrame({"file": [f"s{place}.h5ad" for place in range(12)], "ill": ["no"] * 6 + ["yes"] * 6})
+    for name in frame["file"]:
+        (tmp_path / name).write_bytes(b"not opened")
+    frame.to_csv(tmp_path / "cohort.csv", index=False)
+    proposal = inference.propose(read_table(tmp_path / "cohort.csv"), ["ill"])
+    assert proposal["modalities"] == {"file": {"type": "tissue", "column": "file"}}

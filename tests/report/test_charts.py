@@ -36,6 +36,14 @@ def test_confusion_counts_every_row(facts: Facts) -> None:
     assert sum(counts) == len(facts.tasks[1].truth)
 
 
+def test_tokens_are_counted_one_by_one() -> None:
+    entry = {"type": "token_labels", "classes": ["L1", "L2"], "headline": "token_accuracy"}
+    truth, said = np.array(["L1;L2;;L1", "L2"], dtype=object), np.array(["L1;L1;L2;L1", "L2"], dtype=object)
+    task = TaskFacts("layer", "tokens", entry, np.arange(2), truth, said, None, ["a", "b"])
+    drawing = str(charts.confusion(task, "x"))
+    assert "3 of 4 tokens lie on the diagonal" in drawing
+
+
 def test_kinds_that_have_no_such_drawing_get_none(facts: Facts) -> None:
     classes, price = facts.tasks[0], facts.tasks[3]
     assert charts.confusion(price, "x") is None

@@ -12,7 +12,7 @@ from polymodal.core import Refusal, Values
 from polymodal.data.base import Rows
 from polymodal.model import Ensemble
 from polymodal.training import Settings
-from polymodal.training.predicting import answers, outputs
+from polymodal.training.predicting import answers, outputs, stacked
 from tests.training.conftest import Small, make_small, small_frame
 
 EVERY = np.arange(96)
@@ -134,3 +134,9 @@ def test_each_value_that_could_not_be_used_is_told_once_and_is_absent(small: Sma
     torn = np.isin(np.arange(50), [0, 3, 44])
     near({name: part[~torn] for name, part in made.items()}, {name: part[~torn] for name, part in whole.items()})
     near({name: part[torn] for name, part in made.items()}, {name: part[torn] for name, part in dark.items()})
+
+
+def test_batches_of_fewer_tokens_are_filled_up_with_zeros() -> None:
+    made = stacked([torch.ones(2, 4), torch.ones(1, 6)])
+    assert made.tolist() == [[1, 1, 1, 1, 0, 0]] * 2 + [[1] * 6]
+    assert stacked([torch.ones(1, 2), torch.zeros(1, 2)]).tolist() == [[1, 1], [0, 0]]

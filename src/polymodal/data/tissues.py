@@ -48,7 +48,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Tissue:
+class SpotTable:
     """One section as it goes into a batch; `patches` are (spots, 3, side, side) and `seen` (spots,) if wanted."""
 
     genes: np.ndarray
@@ -70,7 +70,7 @@ class TissueCells(Cells):
     series: pd.Series
     folder: Folder | None
     room: int = 0
-    found: dict[Hashable, Tissue] = field(default_factory=dict, compare=False)
+    found: dict[Hashable, SpotTable] = field(default_factory=dict, compare=False)
 
     def ask(self, rows: Rows) -> list[tuple[Hashable | None, object]]:
         """For each row what its section is known by (None where absent), and its cell."""
@@ -168,7 +168,7 @@ class TissueColumn(Column[TissueCells]):
             table[place] = np.concatenate([[len(genes)], *_summary(genes)])
         return [plain_numbers(table)]
 
-    def _found(self, cells: TissueCells, key: Hashable, value: object) -> Tissue:
+    def _found(self, cells: TissueCells, key: Hashable, value: object) -> SpotTable:
         kept = cells.found.get(key)
         if kept is None:
             kept = self._made(self._section(cells, value))
@@ -180,7 +180,7 @@ class TissueColumn(Column[TissueCells]):
         content = content_of(value, cells.folder, Limits(bytes=self.room.bytes), "section")
         return read_section(content, self.look.wanted, self.room)
 
-    def _made(self, section: Section) -> Tissue:
+    def _made(self, section: Section) -> SpotTable:
         """Raises DataError where the section measured none of the genes that were learned."""
         if not self.learned.measures(section.genes):
             found = f"has measured none of the {len(self.learned.names):,} genes that the model knows"
@@ -191,13 +191,13 @@ class TissueColumn(Column[TissueCells]):
         lattice = lattice_of(section.places, self.look.neighbours)
         nothing = np.zeros(len(genes), dtype=bool)
         if self.look.wanted.picture is None or section.picture is None:
-            return Tissue(genes, lattice, None, nothing)
+            return SpotTable(genes, lattice, None, nothing)
         spacing = lattice.spacing * section.scale
         middle = section.places * section.scale
         patches = patches_of(section.picture, middle, self.look.around * spacing, self.look.patch, self.room.pixels)
-        return Tissue(genes, lattice, *patches)
+        return SpotTable(genes, lattice, *patches)
 
-    def _side_by_side(self, made: Sequence[Tissue]) -> dict[str, np.ndarray]:
+    def _side_by_side(self, made: Sequence[SpotTable]) -> dict[str, np.ndarray]:
         look, most = self.look, max((len(each.genes) for each in made), default=1)
         shape = (len(made), most)
         parts = {

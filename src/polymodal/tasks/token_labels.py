@@ -16,7 +16,7 @@ from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.plain import Plain
 from polymodal.tasks.base import Decoded, Task, TaughtHead
 from polymodal.tasks.metrics import token_scores
-from polymodal.tasks.targets import TargetCells, balanced_weights
+from polymodal.tasks.targets import balanced_weights
 
 __all__ = ["TokenLabelColumn", "TokenLabels"]
 
@@ -143,9 +143,10 @@ class TokenHead(TaughtHead):
 
 
 @dataclass(frozen=True)
-class TokenCells(TargetCells):
-    """`values` (rows,) hold an array of class numbers for each row; `lengths` tells how many tokens some rows have."""
+class TokenCells(Cells):
+    """`values` (rows,) hold an array of class numbers for each row; `of` is what was read of the modality, if any."""
 
+    values: np.ndarray
     of: tuple[Column[Any], Cells] | None = None
 
 

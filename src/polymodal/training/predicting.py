@@ -14,7 +14,7 @@ from polymodal.model import Ensemble, Model
 from polymodal.tasks.base import Decoded
 from polymodal.training.batches import sweep
 
-__all__ = ["answers", "outputs"]
+__all__ = ["answers", "outputs", "stacked"]
 
 
 def outputs(
@@ -44,10 +44,10 @@ def outputs(
             for name, made in model(change(batch).to(device), taught=taught).items():
                 collected.setdefault(name, []).append(made.cpu())
     model.train(training)
-    return {name: _stacked(parts) for name, parts in collected.items()}
+    return {name: stacked(parts) for name, parts in collected.items()}
 
 
-def _stacked(parts: Sequence[Tensor]) -> Tensor:
+def stacked(parts: Sequence[Tensor]) -> Tensor:
     """Outputs of all batches; those of a batch with fewer tokens are filled up with zeros, which stand for none."""
     width = max(part.shape[1] for part in parts)
     return torch.cat([F.pad(part, (0, width - part.shape[1])) if part.shape[1] < width else part for part in parts])
