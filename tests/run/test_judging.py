@@ -56,7 +56,7 @@ def test_a_run_with_labels_of_spots(tmp_path):
         labels.append(";".join(["upper"] * (spots // 2) + ["lower"] * (spots - spots // 2)))
     labels[0] += ";lower"  # one label too many
     frame.assign(layers=labels).to_csv(tmp_path / "slides.csv", index=False)
-    run = fit(Spec.from_text(SPEC, tmp_path), tmp_path / "run")
+    told_of = fit(Spec.from_text(SPEC, tmp_path), tmp_path / "run")
     told = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
     tested = frame.index[frame["part"] == "test"]
     assert told["layer.target"].tolist() == [labels[row] for row in tested]
@@ -65,6 +65,6 @@ def test_a_run_with_labels_of_spots(tmp_path):
     ]
     ledger = (tmp_path / "run" / "errors.jsonl").read_text().splitlines()
     assert len([line for line in ledger if "labels for the" in line]) == 1
-    task = run.folder.read_json("metrics.json")["tasks"]["layer"]
+    task = told_of["tasks"]["layer"]
     assert task["n"] == 2
     assert 0 <= task["metrics"]["token_accuracy"] <= 1
