@@ -31,6 +31,7 @@ CASES = covering(AXES)
 SMALL = {
     "Picture": {"size": 8, "base": 8, "steps": 2},
     "Retrieval": {"between": ["tested", "partner"]},
+    "TokenLabels": {"of": "partner"},
     "Volume": {"size": 8},
 }
 
