@@ -10,7 +10,9 @@ from torch import nn
 from polymodal.core import UsageProblem
 from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, OBJECTIVES, TASKS, describe, options_of, snake_case
 
-NEEDED = {"columns": ["a", "b"], "column": "a", "target": "t", "time": "t", "event": "e", "between": ["a", "b"]}
+NEEDED = {
+    "columns": ["a", "b"], "column": "a", "target": "t", "time": "t", "event": "e", "between": ["a", "b"], "of": "a",
+}  # fmt: skip
 EVERY = [(folder, name) for folder in (MODALITIES, TASKS, FUSIONS, OBJECTIVES, BALANCERS) for name in folder.parts()]
 
 
