@@ -1,14 +1,14 @@
 """What spots express, although sections measured different genes."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from scipy import sparse
 
 from polymodal.core.seeding import numpy_generator
-from polymodal.data.expression import WILDEST, Expression, logged, some_spots
+from polymodal.data.expression import RAREST, WILDEST, Expression, logged, some_spots, totals
 
 
 def drawn(spots=300, genes=60, seed=0):
@@ -19,10 +19,11 @@ def drawn(spots=300, genes=60, seed=0):
     return names, sparse.csr_matrix(draw.poisson(np.exp(1 + programme)).astype(np.float32))
 
 
-def test_counts_become_logarithms_of_parts_in_ten_thousand():
+def test_counts_become_logarithms_of_counts_at_one_depth():
     counts = sparse.csr_matrix(np.array([[1, 3, 0], [0, 0, 0], [5, 0, 5]], dtype=np.float32))
-    found = logged(counts).toarray()
-    np.testing.assert_allclose(found[0], np.log1p([2500, 7500, 0]), rtol=1e-6)
+    found = logged(counts, depth=8).toarray()
+    np.testing.assert_allclose(found[0], np.log1p([2, 6, 0]), rtol=1e-6)
+    assert totals(counts).tolist() == [4, 0, 10]
     assert found[1].tolist() == [0, 0, 0]
     assert logged(counts, "logged") is counts
 
@@ -78,9 +79,30 @@ def test_with_no_gene_known_coordinates_are_the_mean():
 
 def test_wild_numbers_are_cut_off():
     names, counts = drawn()
-    learned = Expression.learn([(names, logged(counts))], None, 3)
     wild = sparse.csr_matrix(np.full((1, len(names)), 1e9, dtype=np.float32))
-    assert np.abs(learned.told(names, wild)).max() == WILDEST
+    by_gene, told = (Expression.learn([(names, logged(counts))], None, many) for many in (None, 3))
+    assert np.abs(by_gene.told(names, wild)).max() == RAREST
+    far = replace(told, basis=(10.0 * np.asarray(told.basis)).tolist())
+    assert np.abs(far.told(names, wild)).max() == WILDEST
+
+
+def test_a_gene_seen_in_one_spot_decides_no_direction():
+    """It has as much variance as any other, all of it in one place."""
+    names, counts = drawn()
+    rare = counts.tolil()
+    rare[:, 0], rare[7, 0] = 0, 50
+    learned = Expression.learn([(names, logged(rare.tocsr()))], None, 2)
+    weights = np.abs(np.asarray(learned.basis))
+    assert weights[0].max() < 0.2 * weights.max()
+
+
+def test_parts_of_a_large_section_are_told_as_the_whole(monkeypatch):
+    names, counts = drawn()
+    rows = logged(counts)
+    learned = Expression.learn([(names, rows)], None, 4)
+    whole = learned.told(names, rows)
+    monkeypatch.setattr("polymodal.data.expression.ROOM", 7 * len(names))
+    np.testing.assert_allclose(learned.told(names, rows), whole, atol=1e-5)
 
 
 def test_what_was_learned_is_plain_data():

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from polymodal.core import Tokens
+from polymodal.core import Tokens, UsageProblem
 from polymodal.encoders.telling import Teller, telling_loss
 from polymodal.testing import fake_tokens
 
@@ -98,3 +98,14 @@ def test_what_cannot_be_told_has_no_weights(size: int, classes: int):
 
 def test_an_odd_width_is_no_hindrance():
     assert Teller(7, 1, 0)(fake_tokens(3, 2, 7), 5).shape == (3, 5, 7)
+
+
+def test_without_layers_a_place_is_told_by_its_own_token_alone():
+    teller = Teller(8, SIZE, 0, layers=0).eval()
+    tokens = fake_tokens(ROWS, NUMBERS, 8)
+    heard = teller(tokens, NUMBERS, tokens)
+    changed = Tokens(torch.cat([tokens.values[:, :1] + 1, tokens.values[:, 1:]], 1), tokens.mask)
+    assert torch.equal(teller(changed, NUMBERS, changed)[:, 1:], heard[:, 1:])
+    assert not torch.equal(teller(changed, NUMBERS, changed)[:, 0][tokens.mask[:, 0]], heard[:, 0][tokens.mask[:, 0]])
+    with pytest.raises(UsageProblem, match="no-token-for-each-place"):
+        teller(tokens, NUMBERS + 1, tokens)

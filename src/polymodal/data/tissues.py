@@ -1,7 +1,7 @@
 """A column of sections of tissue. Files stay closed until their batch is made."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from polymodal.core import DataError, Refusal, Values
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.cells import dense
-from polymodal.data.expression import Expression, Spots, logged, some_spots
+from polymodal.data.expression import Expression, Spots, logged, some_spots, totals
 from polymodal.data.files import Folder, Limits, content_of, none_usable
 from polymodal.data.gallery import asked, each_once, filled
 from polymodal.data.hierarchies import unusable
@@ -110,14 +110,15 @@ class TissueColumn(Column[TissueCells]):
             except DataError as error:
                 problems.append((value, error))
                 continue
-            rows_of = logged(section.counts, self.look.values)
-            held.append((section.genes, some_spots(rows_of, -(-SPOTS // len(few)), number)))
+            held.append((section.genes, some_spots(section.counts, -(-SPOTS // len(few)), number)))
             sizes.append(len(section.barcodes))
         if problems and not held:
             raise none_usable("section", USABLE, self.name, problems)
         if held:
             self.middle = int(np.median(sizes))
-            self.learned = Expression.learn(held, self.look.genes, self.look.directions)
+            depth = float(np.median(np.concatenate([totals(counts) for _, counts in held]))) or 1.0
+            logs = [(genes, logged(counts, self.look.values, depth)) for genes, counts in held]
+            self.learned = replace(Expression.learn(logs, self.look.genes, self.look.directions), depth=depth)
             if not self.learned.names:
                 raise _nothing_in_common(table.source, self.name, held)
 
@@ -185,7 +186,7 @@ class TissueColumn(Column[TissueCells]):
         if not self.learned.measures(section.genes):
             found = f"has measured none of the {len(self.learned.names):,} genes that the model knows"
             raise unusable("section-genes", found)
-        genes = self.learned.told(section.genes, logged(section.counts, self.look.values))
+        genes = self.learned.told(section.genes, logged(section.counts, self.look.values, self.learned.depth))
         if self.look.values == "counts":
             genes[np.asarray(section.counts.sum(axis=1)).ravel() == 0] = np.nan  # nothing is known of an empty spot
         lattice = lattice_of(section.places, self.look.neighbours)

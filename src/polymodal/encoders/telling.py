@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from polymodal.core import Tokens
+from polymodal.core import Tokens, UsageProblem
 from polymodal.core.masking import keep
 from polymodal.encoders.positions import sine_cosine
 from polymodal.encoders.transformer import CrossBlock
@@ -31,6 +31,8 @@ class Teller(nn.Module):
 
     def forward(self, tokens: Tokens, places: int, own: Tokens | None = None) -> Tensor:
         """Tokens (rows, n, width) → what is known of each place (rows, places, width), before it is told."""
+        if not len(self.blocks):
+            return self._by_themselves(places, own)
         place = torch.arange(places, device=tokens.values.device, dtype=tokens.values.dtype).view(1, -1, 1)
         known = F.pad(sine_cosine(place, self.width - self.width % 2), (0, self.width % 2))
         asked = self.question(known).expand(len(tokens.values), -1, -1)
@@ -39,6 +41,19 @@ class Teller(nn.Module):
         for block in self.blocks:
             asked = block(asked, tokens.values, tokens.mask)
         heard: Tensor = self.norm(asked)
+        return heard
+
+    def _by_themselves(self, places: int, own: Tokens | None) -> Tensor:
+        """(rows, places, width) each place by its own token alone. Raises UsageProblem where not each place has one."""
+        if own is None or own.values.shape[1] != places:
+            raise UsageProblem(
+                "no-token-for-each-place",
+                where="layers: 0",
+                expected=f"a modality with a token for each of {places} places",
+                found="none" if own is None else f"{own.values.shape[1]} tokens",
+                remedy="take one layer or more, so that places are told from all tokens of a row",
+            )
+        heard: Tensor = self.norm(keep(own.values, own.mask))
         return heard
 
     def told(self, heard: Tensor) -> Tensor:

@@ -26,8 +26,8 @@ EXAMPLE_GENES, EXAMPLE_SECTIONS = 12, 6
 class Tissue(Modality):
     """A column of sections of tissue in AnnData files (.h5ad, .h5mu), by file name or as their bytes.
 
-    A section is one value; its spots are its tokens. Counts in X, or in `layer`, become log(1 + parts in ten thousand)
-    of their spot, unless `values` are "logged"; of the genes that all training sections measured, the `genes` that
+    A section is one value; its spots are its tokens. Counts in X, or in `layer`, become log(1 + counts at the depth of
+    the middle spot), unless `values` are "logged"; of the genes that all training sections measured, the `genes` that
     vary most are kept, and told by as many main `directions` as asked for (None: by themselves). A spot hears its
     nearest `neighbours` in `layers` rounds; 0 layers are blind to space. With a `picture`, "lowres" or "hires", the
     tissue about each spot is seen, too: `patch` pixels a side, which show `around` spacings. Of an .h5mu file `assay`

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Annotated, cast
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 from torch import Generator, Tensor, nn
 
 from polymodal.core import Batch, Representation, Tokens, Values
@@ -23,15 +23,16 @@ class Masked(Objective):
 
     Pieces of text are masked as in masked language modelling (Devlin et al. 2019, section 3.1), patches of pictures and
     stretches of sounds and signals as in masked autoencoders (He et al. 2022), cells of a table as missing cells.
-    `modalities` are the ones to hide in (None: all), `rate` is the share that is hidden. The loss is taken at hidden
-    places alone.
+    `modalities` are the ones to hide in (None: all), `rate` is the share that is hidden. What was hidden is asked of
+    all tokens in `layers` of attention; with 0 of the token at that place alone, where there is one for each place, as
+    for spots that hear their neighbours. The loss is taken at hidden places alone.
     """
 
     def __init__(
         self,
         modalities: Annotated[Sequence[str], Field(min_length=1)] | None = None,
         rate: Annotated[float, Field(gt=0, lt=1)] = 0.3,
-        layers: PositiveInt = 1,
+        layers: Annotated[int, Field(ge=0)] = 1,
         weight: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
