@@ -27,6 +27,7 @@ PARTS = {
     "genes": {"type": "omics", "columns": ["gene_a", "gene_b", "gene_c"]},
     "film": {"type": "video", "column": "film", "size": 16},
     "scan": {"type": "volume", "column": "scan", "size": 8},
+    "section": {"type": "tissue", "column": "section", "tokens": "pooled"},
 }
 
 
