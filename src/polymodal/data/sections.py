@@ -14,7 +14,16 @@ from polymodal.core import DataError
 from polymodal.data.counts import GENES, checked, unpacked
 from polymodal.data.hierarchies import Hierarchy, hdf5, opened, unusable
 
-__all__ = ["Resolution", "Room", "Section", "Wanted", "read_section", "write_section"]
+__all__ = [
+    "Observations",
+    "Resolution",
+    "Room",
+    "Section",
+    "Wanted",
+    "read_observations",
+    "read_section",
+    "write_section",
+]
 
 Resolution = Literal["lowres", "hires"]
 
@@ -80,11 +89,7 @@ def read_section(content: bytes, wanted: Wanted | None = None, room: Room | None
         raise unusable("section-too-large", f"has {len(content):,} bytes, the limit is {room.bytes:,}")
     with opened(content, room.decoded) as file:
         top = _annotated(file, wanted.assay)
-        counts = _counts(file, _matrix(file, top, wanted.layer), room)
-        barcodes, genes = (_names(file, file.found(top, name), what) for name, what in _INDEXED.items())
-        if counts.shape != (len(barcodes), len(genes)):
-            sides = f"{counts.shape[0]:,} × {counts.shape[1]:,}"
-            raise unusable("section-misfit", f"has {sides} counts for {len(barcodes):,} spots and {len(genes):,} genes")
+        barcodes, genes, counts = _indexed(file, top, wanted.layer, room)
         spots = len(barcodes)
         places = _vectors(file, top, "spatial", spots)
         if places.shape[1] != 2 or np.abs(places).max() > _FARTHEST:
@@ -97,7 +102,62 @@ def read_section(content: bytes, wanted: Wanted | None = None, room: Room | None
         return Section(*made, *_picture(file, top, wanted.picture, room), wanted.picture)
 
 
+@dataclass(frozen=True)
+class Observations:
+    """The table of an AnnData file: rows by name, counts (rows, genes), columns of `obs`, and those left out."""
+
+    names: np.ndarray
+    genes: np.ndarray
+    counts: sparse.csr_matrix
+    columns: Mapping[str, np.ndarray]
+    left_out: Sequence[str]
+
+
+def read_observations(content: bytes, room: Room) -> dict[str, Observations]:
+    """The tables in an .h5ad file ("X") or an .h5mu file (each modality by its name); places are not asked for.
+
+    Columns of `obs` in an encoding that is not read are left out. Raises DataError as `read_section` does.
+    """
+    if len(content) > room.bytes:
+        raise unusable("section-too-large", f"has {len(content):,} bytes, the limit is {room.bytes:,}")
+    found = {}
+    with opened(content, room.decoded) as file:
+        several = file.said(file.root, "encoding-type") == "MuData"
+        for assay in file.names(file.found(file.root, "mod")) if several else [None]:
+            top = _annotated(file, assay)
+            names, genes, counts = _indexed(file, top, None, room)
+            found[assay or "X"] = Observations(
+                names, genes, counts, *_columns(file, file.found(top, "obs"), len(names))
+            )
+    return found
+
+
+def _columns(file: Hierarchy, frame: Any, rows: int) -> tuple[dict[str, np.ndarray], list[str]]:
+    """What is known of each row, by column, and the columns that cannot be read."""
+    index, columns, left_out = file.said(frame, "_index") or "_index", {}, []
+    for name in file.names(frame):
+        if name == index:
+            continue
+        try:
+            columns[name] = _column(file, frame, name, rows)
+        except DataError:
+            left_out.append(name)
+    return columns, left_out
+
+
 _INDEXED = {"obs": "spot", "var": "gene"}
+
+
+def _indexed(
+    file: Hierarchy, top: Any, layer: str | None, room: Room
+) -> tuple[np.ndarray, np.ndarray, sparse.csr_matrix]:
+    """Names of spots, names of genes, and the counts (spots, genes)."""
+    counts = _counts(file, _matrix(file, top, layer), room)
+    spots, genes = (_names(file, file.found(top, name), what) for name, what in _INDEXED.items())
+    if counts.shape != (len(spots), len(genes)):
+        sides = f"{counts.shape[0]:,} × {counts.shape[1]:,}"
+        raise unusable("section-misfit", f"has {sides} counts for {len(spots):,} spots and {len(genes):,} genes")
+    return spots, genes, counts
 
 
 def _annotated(file: Hierarchy, assay: str | None) -> Any:
