@@ -6,14 +6,17 @@ are usual ones, or were compared by how well hidden spots are told, by the likel
 and by how much clusterings of several seeds agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from polymodal import run
 from polymodal.data import sets
@@ -60,7 +63,10 @@ def _cook(kitchen: Kitchen) -> Told:
     for variant, change in _some(TAUGHT, kitchen):
         place = variant.replace(" ", "_")
         right = [_told(kitchen, name, f"{place}-{name}", change, f"{name} told by {variant}") for name in asked]
-        found += [*right, Finding(f"told by {variant}, token_accuracy", float(np.mean([one.value for one in right])))]
+        found += [*right, Finding(f"told by {variant}, token_accuracy", _mean(right))]
+        if not change:
+            plain = [_plainly(kitchen, name, f"{place}-{name}", truth) for name in asked]
+            found += [*plain, Finding("told by a plain model: linear, token_accuracy", _mean(plain))]
         files += [f"{place}-{name}/report.html" for name in asked]
     return Told(found, files)
 
@@ -123,6 +129,25 @@ def _told(kitchen: Kitchen, name: str, place: str, change: dict[str, Any], what:
         },
     )
     return figure(kitchen.fitted(place, spec), "layer", "token_accuracy", f"{what}, token_accuracy")
+
+
+def _plainly(kitchen: Kitchen, name: str, place: str, truth: pd.Series) -> Finding:
+    """The same by logistic regression on what spots hold and what the 18 around them hold on average."""
+    fitted, known = run.open_run(kitchen.out / place).fitted, {}
+    reader, cells = fitted.samples.inputs["section"]
+    for row, each in enumerate(fitted.table.column("slice").astype(str)):
+        data = reader.collate(cells, np.array([row]))[0].data
+        held, layers = data["genes"][0].numpy(), np.array([layer or "" for layer in truth[each]])
+        told = np.hstack([held, _averaged(held, data["places"][0].numpy())])
+        known[each] = told[layers != ""], layers[layers != ""]
+    asked = known.pop(name)
+    seen, layers = (np.concatenate(part) for part in zip(*known.values(), strict=True))
+    right = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(seen, layers).score(*asked)
+    return Finding(f"{name} told by a plain model: linear, token_accuracy", float(right), None, len(asked[1]))
+
+
+def _mean(found: Sequence[Finding]) -> float:
+    return float(np.mean([one.value for one in found]))
 
 
 # A step of training takes a whole section. Hidden spots are told no better after 200 steps.
