@@ -7,7 +7,7 @@ from polymodal.core import Values
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.sections import Section, write_section
 from polymodal.data.tables import from_frame
-from polymodal.evaluation.domains import domains, expected, smoothed
+from polymodal.evaluation.domains import averaged, domains, expected, smoothed
 from polymodal.fusion import Late
 from polymodal.modalities import Tissue
 from polymodal.model import Model
@@ -100,3 +100,9 @@ def test_a_lone_label_gives_way_to_its_surroundings():
     assert found[12] == 0
     assert found[:5].tolist() == [1] * 5
     assert smoothed(labels, places, radius=0.5).tolist() == labels.tolist()
+
+
+def test_the_mean_of_what_lies_around():
+    places = np.array([[0.0, 0.0], [0.0, 1.0], [5.0, 5.0]])
+    held = np.array([[1.0, 0.0], [3.0, 2.0], [7.0, 7.0]])
+    np.testing.assert_array_equal(averaged(held, places), [[2.0, 1.0], [2.0, 1.0], [7.0, 7.0]])

@@ -11,7 +11,7 @@ from torch import Tensor
 from polymodal.core import Values
 from polymodal.model import Model
 
-__all__ = ["domains", "expected", "smoothed"]
+__all__ = ["averaged", "domains", "expected", "smoothed"]
 
 HIDDEN = 1 / 8
 """The share of the places that are hidden at a time: few, so that what surrounds a hidden one is seen."""
@@ -65,6 +65,16 @@ def smoothed(labels: np.ndarray, places: np.ndarray | Tensor, radius: float = 2.
 
     In units of the spacing, 2.1 are the two nearest rings of a hexagonal grid: 18 neighbours.
     """
-    near = cKDTree(np.asarray(places)).query_ball_point(np.asarray(places), radius)
-    votes = np.stack([np.bincount(labels[each], minlength=labels.max() + 1) for each in near])
-    return np.asarray(votes.argmax(axis=1))
+    votes = [np.bincount(labels[near], minlength=labels.max() + 1) for near in _around(places, radius)]
+    return np.asarray(np.stack(votes).argmax(axis=1))
+
+
+def averaged(held: np.ndarray, places: np.ndarray | Tensor, radius: float = 2.1) -> np.ndarray:
+    """(places, numbers) the mean of what lies within `radius` of each place: surroundings without any net."""
+    return np.stack([held[near].mean(axis=0) for near in _around(places, radius)])
+
+
+def _around(places: np.ndarray | Tensor, radius: float) -> list[list[int]]:
+    """The places within a radius of each place (places, 2), itself among them."""
+    found: list[list[int]] = cKDTree(np.asarray(places)).query_ball_point(np.asarray(places), radius).tolist()
+    return found

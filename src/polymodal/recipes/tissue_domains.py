@@ -12,7 +12,6 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial import cKDTree
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
@@ -21,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from polymodal import run
 from polymodal.data import sets
 from polymodal.data.sets.dlpfc import LAYERS, SLICES, TABLE
-from polymodal.evaluation.domains import domains, expected, smoothed
+from polymodal.evaluation.domains import averaged, domains, expected, smoothed
 from polymodal.model import Model
 from polymodal.recipes.base import Finding, Kitchen, Recipe, Told, figure
 from polymodal.report import Card, contact_sheet
@@ -56,8 +55,9 @@ def _cook(kitchen: Kitchen) -> Told:
             if not variant:
                 what = f"section {name}, ari of directions averaged over 18 neighbours"
                 found.append(Finding(what, _agreement(layers, plain)))
-                cards.append(_card(f"{name}, drawn by experts", places, layers))
-                cards.append(_card(f"{name}, found", places, _matched(labels, layers)))
+                sides = {"drawn by experts": layers, "found": _matched(labels, layers)}
+                drawn = {side: spots_picture(places, each.tolist(), LAYERS) for side, each in sides.items()}
+                cards += [Card([picture], [f"{name}, {side}"]) for side, picture in drawn.items()]
         found.append(Finding(f"middle one of the sections{variant}, ari", float(np.median(figures))))
     contact_sheet("Layers of the cortex", cards, kitchen.out / "domains", columns=2)
     for variant, change in _some(TAUGHT, kitchen):
@@ -65,18 +65,14 @@ def _cook(kitchen: Kitchen) -> Told:
         right = [_told(kitchen, name, f"{place}-{name}", change, f"{name} told by {variant}") for name in asked]
         found += [*right, Finding(f"told by {variant}, token_accuracy", _mean(right))]
         if not change:
-            plain = [_plainly(kitchen, name, f"{place}-{name}", truth) for name in asked]
-            found += [*plain, Finding("told by a plain model: linear, token_accuracy", _mean(plain))]
+            floor = [_plainly(kitchen, name, f"{place}-{name}", truth) for name in asked]
+            found += [*floor, Finding("told by a plain model: linear, token_accuracy", _mean(floor))]
         files += [f"{place}-{name}/report.html" for name in asked]
     return Told(found, files)
 
 
 def _some(variants: Mapping[str, dict[str, Any]], kitchen: Kitchen) -> list[tuple[str, dict[str, Any]]]:
     return list(variants.items())[: 1 if kitchen.tiny else None]
-
-
-def _card(what: str, places: np.ndarray, layers: np.ndarray) -> Card:
-    return Card([spots_picture(places, layers.tolist(), LAYERS)], [what])
 
 
 def _matched(labels: np.ndarray, layers: np.ndarray) -> np.ndarray:
@@ -105,12 +101,7 @@ def _parted(kitchen: Kitchen, name: str, variant: str, change: dict[str, Any]) -
     places = values.data["places"][0].numpy()
     held, told = expected(cast(Model, model.members[0]), "section", values, kitchen.seed)
     found = smoothed(domains(held, told, len(LAYERS), kitchen.seed), places)
-    return found, domains(_averaged(held, places), told, len(LAYERS), kitchen.seed, own=1.0), places
-
-
-def _averaged(held: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """(spots, numbers) the mean over the spots within 2.1 spacings: what needs no net."""
-    return np.stack([held[near].mean(axis=0) for near in cKDTree(places).query_ball_point(places, 2.1)])
+    return found, domains(averaged(held, places), told, len(LAYERS), kitchen.seed, own=1.0), places
 
 
 def _agreement(layers: np.ndarray, labels: np.ndarray) -> float:
@@ -138,7 +129,7 @@ def _plainly(kitchen: Kitchen, name: str, place: str, truth: pd.Series) -> Findi
     for row, each in enumerate(fitted.table.column("slice").astype(str)):
         data = reader.collate(cells, np.array([row]))[0].data
         held, layers = data["genes"][0].numpy(), np.array([layer or "" for layer in truth[each]])
-        told = np.hstack([held, _averaged(held, data["places"][0].numpy())])
+        told = np.hstack([held, averaged(held, data["places"][0].numpy())])
         known[each] = told[layers != ""], layers[layers != ""]
     asked = known.pop(name)
     seen, layers = (np.concatenate(part) for part in zip(*known.values(), strict=True))
