@@ -47,3 +47,9 @@ def test_each_modality_has_a_map_of_its_own_and_sees_no_other():
     assert torch.equal(net({"image": tokens["image"]})["image"], places["image"])
     alone = net({"image": tokens["image"].gather(torch.tensor([3]))})["image"]
     torch.testing.assert_close(alone, places["image"][3:4])
+
+
+@pytest.mark.parametrize("space", [8, 20])
+def test_maps_start_without_flattening_an_axis(space: int):
+    for each in Alignment(["a", "b"], 20, space).maps.values():
+        torch.testing.assert_close(torch.linalg.svdvals(each.weight.detach()), torch.ones(space))

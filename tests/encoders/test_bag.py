@@ -52,3 +52,16 @@ def test_of_few_rows_the_table_learns_slowly() -> None:
     assert CountBag.of(pieces, 10**6, 8).pace == 1.0
     told = CountBag.of(pieces, 100, 8)
     assert np.array_equal(told.basis.numpy(), pieces.basis)
+
+
+def test_without_directions_the_table_alone_is_read() -> None:
+    torch.manual_seed(0)
+    net = Bag(torch.zeros(3, 0), torch.zeros(0), width=8, pace=0.5)
+    dense = torch.zeros(3, 3).scatter_add(1, GRAMS.clamp(min=0), WEIGHTS * (GRAMS >= 0))
+    torch.testing.assert_close(net(GRAMS, WEIGHTS).values[:, 0], GAIN * 0.5 * dense @ net.table)
+    pieces = Pieces.learn(np.random.default_rng(0).poisson(1.0, (40, 12)))
+    counted = CountBag.of(pieces, 100, 8, directions=False).eval()
+    counts = torch.randint(0, 5, (4, 12), generator=torch.Generator().manual_seed(0))
+    wanted = counted.pace * (torch.log1p(counts) / counted.length) @ counted.table
+    torch.testing.assert_close(counted(counts).values[:, 0], wanted)
+    assert {name for name, _ in counted.named_parameters()} == {"table", "view.bias"}

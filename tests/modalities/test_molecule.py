@@ -20,7 +20,13 @@ def fitted(modality: Molecule, cells: list[str]) -> tuple[Molecule, dict[str, to
 
 @pytest.mark.parametrize(
     ("options", "tokens"),
-    [({"encoder": "graph"}, 1), ({"encoder": "fingerprint"}, 1), ({"encoder": "both"}, 2), ({"tokens": "atoms"}, 3)],
+    [
+        ({"encoder": "graph"}, 1),
+        ({"encoder": "fingerprint"}, 1),
+        ({"encoder": "fingerprint", "directions": False}, 1),
+        ({"encoder": "both"}, 2),
+        ({"tokens": "atoms"}, 3),
+    ],
     ids=str,
 )
 def test_every_choice_keeps_the_contract_and_gives_its_tokens(options, tokens):

@@ -15,6 +15,7 @@ from polymodal.testing import check_modality
 
 OPTIONS = [
     {"columns": ["title", "body"]},
+    {"directions": False},
     {"encoder": "transformer"},
     {"encoder": "transformer", "tokens": "all", "longest": 4},
     {"encoder": "transformer", "pool": "class", "longest": 5, "columns": ["title", "body"]},

@@ -17,13 +17,16 @@ class Alignment(nn.Module):
 
     Each modality has a linear map of its own (Radford et al. 2021, section 2.3). A net in its place learns pairs by
     heart: of 300 emoji by their words, from 1,207 pairs, .29 were among the first ten with a residual block before it,
-    and .38 without.
+    and .38 without. The maps start orthogonal, which keeps distances (Saxe et al. 2014); square ones of random numbers
+    flatten many axes, and cost up to two points of the mean reciprocal rank of molecules by their descriptions.
     """
 
     def __init__(self, names: Sequence[str], width: int, space: int) -> None:
         super().__init__()
         self.names, self.space = list(names), space
         self.maps = nn.ModuleDict({name: nn.Linear(width, space, bias=False) for name in self.names})
+        for each in self.maps.values():
+            nn.init.orthogonal_(each.weight)
 
     def place(self, name: str, tokens: Tokens) -> Tensor:
         """(rows, space) where each row stands by one modality; zeros where it does not have it."""

@@ -15,6 +15,18 @@ GAIN = 3.0
 reviews, rare classes are learned before frequent ones are overfitted (macro AUROC of departments up by two points)."""
 
 
+class Constant(nn.Module):
+    """The same learned numbers (width,) whatever it is given: what is left of a linear map of nothing."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, _: Tensor) -> Tensor:
+        """(width,)."""
+        return self.bias
+
+
 class Bag(nn.Module):
     """Adds up a learned vector for each feature in the bag, and a learned view of the bag's main directions.
 
@@ -22,7 +34,7 @@ class Bag(nn.Module):
     (`basis` (features, rank), fixed) are there because Adam makes equal steps for rare and frequent features, where
     ridge-like models lean on the frequent ones: in few dense coordinates it learns from 100 rows what the linear model
     does. The table of vectors takes over as rows grow: `pace` scales it, and with it the steps it makes. `centre`
-    (rank,) is the mean view of the training bags.
+    (rank,) is the mean view of the training bags. Without directions (rank 0) the table alone is the net.
     """
 
     basis: Tensor
@@ -36,7 +48,7 @@ class Bag(nn.Module):
         features, rank = basis.shape
         # Small, so that a word never met in training adds next to nothing.
         self.table = nn.Parameter(torch.randn(features, width) * 0.01)
-        self.view = nn.Linear(rank, width)
+        self.view = nn.Linear(rank, width) if rank else Constant(width)
 
     def forward(self, features: Tensor, weights: Tensor) -> Tokens:
         """Features (n, most) int64, -1 where there is none, and their weights (n, most) → Tokens (n, 1, width)."""
@@ -44,8 +56,10 @@ class Bag(nn.Module):
         starts = F.pad(real.sum(dim=1).cumsum(0), (1, 0))[:-1]
         found, amount = features[real], weights[real].to(self.table.dtype)
         summed = F.embedding_bag(found, self.table, starts, mode="sum", per_sample_weights=amount)
-        seen = F.embedding_bag(found, self.basis, starts, mode="sum", per_sample_weights=amount)
-        values = GAIN * (self.pace * summed + self.view(seen - self.centre))
+        seen = self.centre
+        if len(self.centre):
+            seen = F.embedding_bag(found, self.basis, starts, mode="sum", per_sample_weights=amount) - self.centre
+        values = GAIN * (self.pace * summed + self.view(seen))
         return Tokens(values.unsqueeze(1), torch.ones(len(values), 1, dtype=torch.bool, device=values.device))
 
 
@@ -71,12 +85,13 @@ class CountBag(nn.Module):
         self.pace, self.hide = pace, Dropout(hide)
         pieces, rank = basis.shape
         self.table = nn.Parameter(torch.randn(pieces, width) * 0.01)
-        self.view = nn.Linear(rank, width)
+        self.view = nn.Linear(rank, width) if rank else Constant(width)
 
     @classmethod
-    def of(cls, pieces: Pieces, rows: int, width: int) -> "CountBag":
+    def of(cls, pieces: Pieces, rows: int, width: int, directions: bool = True) -> "CountBag":
         """The net for what was learned from so many training rows; of few, the table of vectors learns slowly."""
-        basis, centre = torch.from_numpy(pieces.basis), torch.from_numpy(pieces.centre)
+        rank = len(pieces.centre) if directions else 0
+        basis, centre = torch.from_numpy(pieces.basis[:, :rank]), torch.from_numpy(pieces.centre[:rank])
         return cls(basis, centre, pieces.length, width, pace=min(1.0, (rows / 10_000) ** 0.5))
 
     def forward(self, counts: Tensor) -> Tokens:

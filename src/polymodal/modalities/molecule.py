@@ -30,7 +30,9 @@ class Molecule(Modality):
     each), "auto", or a function of the fitted column and the width that gives a module from the parts (see
     `MoleculeColumn`) to Tokens. `tokens` is "pooled" or, of a graph, "atoms" (one for each). Of a salt or a mixture
     `fragments` keeps "all" or the "largest". A molecule of more than `largest` atoms is refused. `hide` is the share of
-    atoms, and of pieces, that a step of training does without. Needs the extra: pip install "polymodal[molecules]".
+    atoms, and of pieces, that a step of training does without. Without `directions` pieces are read one by one, and not
+    also by the main directions in which molecules differ, which is better for search: among thousands every piece
+    counts. Needs the extra: pip install "polymodal[molecules]".
     """
 
     reader: MoleculeColumn
@@ -45,9 +47,11 @@ class Molecule(Modality):
         largest: Annotated[int, Field(ge=1, le=2**14)] = 512,
         hide: Annotated[float, Field(ge=0, lt=1)] = 0.05,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        directions: bool = True,
     ) -> None:
         self.column, self.encoder, self.tokens, self.layers = column, encoder, tokens, layers
         self.fragments, self.largest, self.hide, self.dropout = fragments, largest, hide, dropout
+        self.directions = directions
         if tokens == "atoms" and encoder in ("fingerprint", "both"):
             raise ValueError(f'a fingerprint has no atoms: encoder "{encoder}" goes with tokens "pooled"')
         self.reader = MoleculeColumn(column, fragments, largest)
@@ -74,7 +78,8 @@ class Molecule(Modality):
             net = GraphNet(width, self.layers, self.dropout, "pooled" if self.tokens == "pooled" else "nodes")
             nets.append(CodedGraph(("atoms", "bonds"), ATOM_CODES, BOND_CODES, width, net))
         if kind in ("fingerprint", "both"):
-            nets.append(PartReader("counts", CountBag.of(self.reader.pieces, self.reader.learned.rows, width)))
+            bag = CountBag.of(self.reader.pieces, self.reader.learned.rows, width, self.directions)
+            nets.append(PartReader("counts", bag))
         return nets[0] if len(nets) == 1 else SideBySide(nets)
 
     def perturb(self, parts: Parts, generator: Generator) -> Parts:

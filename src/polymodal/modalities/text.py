@@ -41,8 +41,10 @@ class Text(Modality):
     width that gives a module from the part "codes" (n, length) to Tokens. `vocabulary` is the number of n-grams
     (32,768) or pieces (4,096). `tokens` is "pooled" (one for a text) or "all" (one for each piece, where pieces are
     read). `pool` says how a text becomes one token. Texts of more than `longest` pieces are read in chunks. `drop` is
-    the share of n-grams or pieces that a training step hides. What a frozen model makes of a text is kept for the next
-    run, in the user's own cache folder, or with `remember` "memory" for this process alone.
+    the share of n-grams or pieces that a training step hides. Without `directions` a bag is read n-gram by n-gram, and
+    not also by the main directions in which texts differ: better for search, worse for a few classes. What a frozen
+    model makes of a text is kept for the next run, in the user's own cache folder, or with `remember` "memory" for this
+    process alone.
     """
 
     reader: TextColumn
@@ -61,10 +63,12 @@ class Text(Modality):
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         drop: Annotated[float, Field(ge=0, lt=1)] = 0.5,
         remember: Literal["disk", "memory"] = "disk",
+        directions: bool = True,
     ) -> None:
         self.columns, self.encoder, self.model, self.fine_tune = list(columns), encoder, model, fine_tune
         self.vocabulary, self.layers, self.tokens, self.pool = vocabulary, layers, tokens, pool
-        self.longest, self.dropout, self.drop, self.remember = longest, dropout, drop, remember
+        self.longest, self.dropout, self.drop = longest, dropout, drop
+        self.remember, self.directions = remember, directions
         self.reader = TextColumn(self.columns, self._form())
 
     def _form(self) -> Form:
@@ -101,7 +105,7 @@ class Text(Modality):
         if isinstance(form, GramForm):
             # Measured: the table of n-grams overfits below about 10,000 texts, where the main directions suffice.
             pace = min(1.0, (self.reader.training_rows / 10_000) ** 0.5)
-            return BagEncoder(form, width, pace)
+            return BagEncoder(form, width, pace, self.directions)
         if isinstance(form, PretrainedForm):
             return CodeEncoder(self._pretrained(form, width))
         if isinstance(form, PieceForm):
@@ -216,9 +220,10 @@ class Text(Modality):
 class BagEncoder(nn.Module):
     """Reads the parts "grams" and "weights"."""
 
-    def __init__(self, form: GramForm, width: int, pace: float) -> None:
+    def __init__(self, form: GramForm, width: int, pace: float, directions: bool = True) -> None:
         super().__init__()
-        self.bag = Bag(torch.from_numpy(form.basis), torch.from_numpy(form.centre), width, pace)
+        rank = len(form.centre) if directions else 0
+        self.bag = Bag(torch.from_numpy(form.basis[:, :rank]), torch.from_numpy(form.centre[:rank]), width, pace)
 
     def forward(self, parts: Parts) -> Tokens:
         """Parts (n, …) → Tokens (n, 1, width)."""
