@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from polymodal.core import DataError
-from polymodal.data.molecules import ATOM_CODES, BITS, BOND_CODES, MoleculeColumn
+from polymodal.data.molecules import ATOM_CODES, BITS, BOND_CODES, MoleculeColumn, canonical_and_scaffold
 from polymodal.data.tables import from_frame
 
 
@@ -136,3 +136,9 @@ def test_without_the_reader_it_is_said_what_to_install():
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert 'pip install "polymodal[molecules]"' in ended.stderr
+
+
+def test_the_scaffold_is_rings_and_what_links_them():
+    assert canonical_and_scaffold("OC(=O)Cc1ccccc1") == ("O=C(O)Cc1ccccc1", "c1ccccc1")
+    assert canonical_and_scaffold("OCC") == ("CCO", "")
+    assert canonical_and_scaffold("FAIL") is None

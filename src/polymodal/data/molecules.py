@@ -24,6 +24,7 @@ __all__ = [
     "Fragments",
     "MoleculeCells",
     "MoleculeColumn",
+    "canonical_and_scaffold",
     "without_stereo",
 ]
 
@@ -155,6 +156,21 @@ def without_stereo(smiles: str) -> str:
     with quiet():
         parsed = chem.MolFromSmiles(smiles)
         return smiles if parsed is None else str(chem.MolToSmiles(parsed, isomericSmiles=False))
+
+
+def canonical_and_scaffold(smiles: str) -> tuple[str, str] | None:
+    """The canonical SMILES of a molecule and of its rings with what links them (Bemis and Murcko 1996).
+
+    The second is "" where there is no ring; None where the molecule cannot be read.
+    """
+    chem, _, quiet = _rdkit()
+    from rdkit.Chem.Scaffolds import MurckoScaffold
+
+    with quiet():
+        parsed = chem.MolFromSmiles(smiles)
+        if parsed is None:
+            return None
+        return str(chem.MolToSmiles(parsed)), str(MurckoScaffold.MurckoScaffoldSmiles(mol=parsed))
 
 
 class _Reader:

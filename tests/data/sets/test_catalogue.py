@@ -23,6 +23,7 @@ NAMES = [
     "nlvr_small",
     "senses_digits",
     "tcga_gbmlgg",
+    "toxcast",
     "tuxpaint_stamps",
     "video_digits",
     "womens_clothing",
