@@ -69,8 +69,8 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / lengths
 
 
-# Among 320 validation rows one such model has a mean reciprocal rank of .77 both ways. With the main directions of both
-# sides, as they are for other tasks, it is .74; with gradients clipped at 1 it is .76; twice as wide it is .78.
+# Among 320 validation rows one such model has a mean reciprocal rank of .775 (molecule to words .766), and with its
+# gradients clipped at 1 .757 (.751); so clipped, with the main directions of both sides, .741 (.738).
 MATCH = {
     "modalities": {
         "molecule": {"type": "molecule", "column": "smiles", "encoder": "fingerprint", "directions": False},

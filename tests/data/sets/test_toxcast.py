@@ -50,4 +50,6 @@ def test_the_published_labels(real_data, tmp_path):
     assert len(cells) == SET.rows
     assert cells["assay"].nunique() == 617
     assert cells.groupby("part")["molecule"].nunique().to_dict() == {"train": 6_784, "test": 1_795}
-    assert not set(cells.loc[cells["part"] == "test", "scaffold"]) & set(cells.loc[cells["part"] == "train", "scaffold"])
+    assert not set(cells.loc[cells["part"] == "test", "scaffold"]) & set(
+        cells.loc[cells["part"] == "train", "scaffold"]
+    )
