@@ -24,9 +24,7 @@ class Alignment(nn.Module):
     def __init__(self, names: Sequence[str], width: int, space: int) -> None:
         super().__init__()
         self.names, self.space = list(names), space
-        self.maps = nn.ModuleDict({name: nn.Linear(width, space, bias=False) for name in self.names})
-        for each in self.maps.values():
-            nn.init.orthogonal_(each.weight)
+        self.maps = nn.ModuleDict({name: _turned(width, space) for name in self.names})
 
     def place(self, name: str, tokens: Tokens) -> Tensor:
         """(rows, space) where each row stands by one modality; zeros where it does not have it."""
@@ -36,6 +34,13 @@ class Alignment(nn.Module):
     def forward(self, tokens: Mapping[str, Tokens]) -> dict[str, Tensor]:
         """Vectors (rows, space) by modality, for those that are given."""
         return {name: self.place(name, tokens[name]) for name in self.names if name in tokens}
+
+
+def _turned(width: int, space: int) -> nn.Linear:
+    """A map that starts with axes at right angles."""
+    made = nn.Linear(width, space, bias=False)
+    nn.init.orthogonal_(made.weight)
+    return made
 
 
 def together(first: Tensor, second: Tensor) -> Tensor:
