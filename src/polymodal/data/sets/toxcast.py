@@ -7,7 +7,7 @@ molecule are one molecule.
 
 A fifth of the molecules is for the test, drawn by Murcko scaffold: no molecule of the test shares its rings, and what
 links them, with one that is learned from. Molecules without a ring are all learned from. Whoever asks about assays
-that are new as well takes a family out (see the recipe chemistry_words).
+that are new as well takes a family out (see the recipe chemistry_assays).
 """
 
 import shutil
