@@ -116,15 +116,15 @@ def test_a_column_without_any_molecule_is_named():
 
 def test_what_a_plain_model_gets():
     column, cells = read(["CCO", None, "C"])
-    pieces, size = column.plain(cells, np.array([0, 1, 2]))
-    assert (pieces.kind, size.kind) == ("pieces", "numbers")
+    (pieces,) = column.plain(cells, np.array([0, 1, 2]))
+    assert pieces.kind == "pieces"
     table = np.asarray(pieces.values)
-    assert table.shape == (3, BITS)
+    assert table.shape == (3, BITS + 1)
     assert np.isnan(table[1]).all()
-    np.testing.assert_allclose(table[2], np.log1p(cells.molecules[1].counts.astype(float)), rtol=1e-6)
-    np.testing.assert_allclose(np.asarray(size.values)[:, 0], [np.log(3), np.nan, 0])
-    empty = column.plain(cells, np.array([1]))
-    assert all(np.isnan(np.asarray(block.values)).all() for block in empty)
+    np.testing.assert_allclose(table[2, :BITS], np.log1p(cells.molecules[1].counts.astype(float)), rtol=1e-6)
+    np.testing.assert_allclose(table[:, BITS], [np.log(4), np.nan, np.log(2)], rtol=1e-6)  # atoms of any kind
+    (empty,) = column.plain(cells, np.array([1]))
+    assert np.isnan(np.asarray(empty.values)).all()
 
 
 def test_without_the_reader_it_is_said_what_to_install():

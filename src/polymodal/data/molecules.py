@@ -13,7 +13,7 @@ from polymodal.data.cells import parse_labels
 from polymodal.data.compounds import is_molfile
 from polymodal.data.directions import Pieces
 from polymodal.data.once import among, read_once
-from polymodal.data.plain import Plain, plain_numbers, plain_pieces
+from polymodal.data.plain import Plain, plain_pieces
 
 __all__ = [
     "ATOM_CODES",
@@ -141,13 +141,16 @@ class MoleculeColumn(Column[MoleculeCells]):
         self.pieces = Pieces.unknown(BITS, self.learned.rank)
 
     def plain(self, cells: MoleculeCells, rows: Rows) -> list[Plain]:
-        """The counts of the fingerprint, and the logarithm of the number of atoms."""
+        """The counts of the fingerprint, and of atoms of any kind as one piece more.
+
+        By itself the number of atoms would weigh as much as all other pieces together.
+        """
         code = cells.code[rows]
-        counts, size = np.full((len(rows), BITS), np.nan, dtype=np.float32), np.full(len(rows), np.nan)
+        counts = np.full((len(rows), BITS + 1), np.nan, dtype=np.float32)
         for row in np.flatnonzero(code >= 0):
             molecule = cells.molecules[code[row]]
-            counts[row], size[row] = molecule.counts, np.log(len(molecule.atoms))
-        return [plain_pieces(counts), plain_numbers(size)]
+            counts[row, :BITS], counts[row, BITS] = molecule.counts, len(molecule.atoms)
+        return [plain_pieces(counts)]
 
 
 def without_stereo(smiles: str) -> str:
