@@ -35,6 +35,9 @@ DAYS = np.random.default_rng(1).integers(1, 900, ROWS)
          ("OS_MONTHS", "OS_STATUS", "1:DECEASED")),
         (["time"], {"time": DAYS, "censored": (0, 1)}, ("time", "censored", "0")),
         (["time"], {"time": DAYS, "censoring": ("censored", "uncensored")}, ("time", "censoring", "uncensored")),
+        (["follow_up"], {"follow_up": DAYS, "dead": ("N", "Y")}, ("follow_up", "dead", "Y")),
+        (["dfs"], {"dfs": DAYS, "dfs_status": ("alive", "relapsed")}, ("dfs", "dfs_status", "relapsed")),
+        (["surv_time"], {"surv_time": DAYS, "status": (1, 2)}, ("surv_time", "status", "2")),
         (["died"], {"years": DAYS / 365, "died": ("yes", "no")}, ("years", "died", "yes")),
         (["event"], {"survival_days": DAYS, "event": (0, 1)}, ("survival_days", "event", "1")),
         (["pfs_time"], {"pfs_time": DAYS, "os_time": DAYS, "pfs_event": (0, 1), "os_event": (0, 1)},
@@ -69,6 +72,18 @@ def test_a_first_spec_asks_how_soon_and_learns_from_neither_column():
     assert spec["tasks"] == {"died": {"type": "survival", "time": "days", "event": "died", "positive": "1"}}
     assert spec["modalities"] == {"table": {"type": "table", "columns": ["age"]}}
     assert spec["reasons"]["tasks.died"].startswith('how soon: "days" says when')
+
+
+def test_what_is_known_only_afterwards_is_left_out():
+    died = np.random.default_rng(2).integers(0, 2, ROWS)
+    cause = np.where(died == 1, np.where(DAYS % 2 == 0, "heart", "other"), None)
+    other = {"pfs_months": (DAYS * 7 % 31) / 3, "pfs_event": (0, 1), "smoker": ("yes", "no", None)}
+    spec = propose(table(days=DAYS, died=died, cause=cause.astype(object), **other), ["days"])
+    assert spec["tasks"]["died"]["time"] == "days"
+    assert spec["modalities"] == {"table": {"type": "table", "columns": ["age", "smoker"]}}
+    told = spec["reasons"]["modalities"]
+    assert '"pfs_event" (another outcome, "pfs_months" and "pfs_event")' in told
+    assert '"cause" (is filled in where "died" is "1", and hardly elsewhere)' in told
 
 
 def test_columns_that_somebody_chose_are_asked_for_as_they_are():

@@ -14,7 +14,9 @@ __all__ = ["add_to", "get_set", "init", "list_sets", "validate"]
 Table = Annotated[
     Path,
     typer.Argument(
-        metavar="TABLE", help="csv, tsv, parquet, feather, jsonl, FASTA, or a folder of files.", show_default=False
+        metavar="TABLE",
+        help="csv, tsv, parquet, feather, jsonl, FASTA, SMILES, SDF, h5ad, or a folder of files.",
+        show_default=False,
     ),
 ]
 

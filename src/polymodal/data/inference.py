@@ -28,7 +28,7 @@ from polymodal.data.kinds import (
 )
 from polymodal.data.naming import usable_name
 from polymodal.data.notations import Notation, notation_of
-from polymodal.data.outcomes import Outcome, outcome_of
+from polymodal.data.outcomes import Outcome, known_afterwards, outcome_of
 from polymodal.data.questions import guess_target, question_of, words_of
 from polymodal.data.traces import from_cell
 
@@ -38,7 +38,7 @@ _ID_WORDS = frozenset(["id", "ids", "uid", "uuid", "guid", "key", "identifier", 
 _ID_NAMES = frozenset(["patient", "subject", "participant", "customer", "user", "case", "column_1", "unnamed: 0"])
 _CLUSTERS = frozenset(
     ["site", "center", "centre", "hospital", "clinic", "institution", "scanner", "batch", "plate", "family",
-     "household", "speaker", "session", "school"]
+     "household", "speaker", "session", "school", "donor"]
 )  # fmt: skip
 _SPLIT_NAMES = frozenset(["split", "fold", "set", "partition", "subset"])
 _TEST, _VALIDATION = frozenset(["test", "testing", "holdout"]), frozenset(["validation", "valid", "val", "dev"])
@@ -112,6 +112,10 @@ def propose(table: DataTable, targets: Sequence[str] | None = None, everything: 
         _add_keys(table, draft, kinds)
     spelled = _spelled(table, kinds)
     kinds |= dict.fromkeys(spelled, Kind("text"))
+    if outcome is not None:
+        later = known_afterwards(table, outcome, list(kinds))
+        draft.left_out |= later
+        kinds = {name: kind for name, kind in kinds.items() if name not in later}
     _leave_out(table, draft, kinds, [] if everything else wanted)
     _add_inputs(table, draft, {name: kind for name, kind in kinds.items() if name not in spelled}, others)
     _add_spelled(draft, {name: spells for name, spells in spelled.items() if name in kinds})

@@ -9,17 +9,19 @@ import numpy as np
 import pandas as pd
 
 from polymodal.data.base import DataTable
+from polymodal.data.cells import absent
 from polymodal.data.kinds import infer_kind, parse_labels, parse_numbers
 from polymodal.data.questions import words_of
 
-__all__ = ["Outcome", "outcome_of"]
+__all__ = ["Outcome", "known_afterwards", "outcome_of"]
 
 _TIMES = frozenset(
-    ["time", "times", "duration", "survival", "followup", "tte", "days", "weeks", "months", "years", "futime", "t"]
-)
+    ["time", "times", "duration", "survival", "surv", "followup", "tte", "days", "weeks", "months", "years", "futime",
+     "t", "os", "dfs", "pfs", "rfs"]
+)  # fmt: skip
 _EVENTS = frozenset(
     ["event", "events", "status", "died", "dead", "death", "deceased", "vital", "relapse", "relapsed", "recurrence",
-     "recurred", "progression", "progressed", "failure", "failed", "fustat", "observed", "dfs", "os", "pfs"]
+     "recurred", "progression", "progressed", "failure", "failed", "fustat", "observed", "dfs", "os", "pfs", "rfs"]
 )  # fmt: skip
 _VAGUE = frozenset(["status", "observed", "failed", "failure"])
 """Names of events that other columns have, too: they need more than a column of times beside them."""
@@ -32,6 +34,7 @@ _NOT_YET = frozenset(
     ["0", "0.0", "no", "n", "false", "f", "alive", "living", "censored", "none", "disease free", "progression free"]
 )
 _FEWEST_TIMES = 10  # different ones
+_AGREE = 0.98  # of the rows
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ def outcome_of(table: DataTable, targets: Sequence[str]) -> Outcome | None:
     if len(times) == 1:
         events = [name for name in names if name not in targets and _named(name, _EVENTS | _CENSORED)]
         alike = [name for name in events if _shared(times[0], name)]
-        return _paired(table, times[0], alike or events)
+        rest = [name for name in names if name not in targets and _is_time(table, name)]
+        free = [name for name in events if not any(_shared(other, name) for other in rest)]
+        return _paired(table, times[0], alike or free)
     if times or len(targets) != 1 or not _named(targets[0], _EVENTS | _CENSORED):
         return None
     offered = [name for name in names if name != targets[0] and _is_time(table, name)]
@@ -72,6 +77,25 @@ def outcome_of(table: DataTable, targets: Sequence[str]) -> Outcome | None:
     if not sure and _named(targets[0], (_EVENTS | _CENSORED) - _VAGUE):
         sure = offered
     return _paired(table, sure[0], targets) if len(sure) == 1 else None
+
+
+def known_afterwards(table: DataTable, outcome: Outcome, names: Sequence[str]) -> dict[str, str]:
+    """Of some columns those that are known only when the outcome is, each with the reason.
+
+    These are other times with their events, and columns that are filled in where it happened and nowhere else.
+    """
+    found: dict[str, str] = {}
+    labels = parse_labels(table.column(outcome.event), table.missing)
+    asked = labels != None  # noqa: E711 - compared one by one
+    happened = labels == outcome.positive
+    for name in names:
+        other = outcome_of(table, [name]) if _is_time(table, name) else None
+        if other is not None and other.event != outcome.event:
+            found |= dict.fromkeys((other.time, other.event), f'another outcome, "{other.time}" and "{other.event}"')
+        filled = ~absent(table.column(name), table.missing)
+        if np.mean((filled == happened)[asked]) >= _AGREE and 0 < happened[asked].mean() < 1:
+            found[name] = f'is filled in where "{outcome.event}" is "{outcome.positive}", and hardly elsewhere'
+    return {name: reason for name, reason in found.items() if name in names}
 
 
 def _paired(table: DataTable, time: str, events: Sequence[str]) -> Outcome | None:
@@ -89,6 +113,8 @@ def _positive(table: DataTable, event: str) -> str | None:
     labels = pd.Series(parse_labels(table.column(event), table.missing), dtype=object).dropna().unique()
     if len(labels) != 2:
         return None
+    if set(labels) == {"1", "2"} and _named(event, frozenset({"status"})):
+        return "2"  # as in the examples of R, where 1 is censored and 2 is dead
     words = {str(label): re.sub(r"^[01]\s*:\s*|[\s_-]+", " ", str(label).lower()).strip() for label in labels}
     happened = [label for label, word in words.items() if word in _HAPPENED]
     waiting = [label for label, word in words.items() if word in _NOT_YET]
@@ -100,7 +126,8 @@ def _positive(table: DataTable, event: str) -> str | None:
 
 def _is_time(table: DataTable, name: str) -> bool:
     """Whether a column is called a time and holds many numbers, none of them below zero."""
-    if not _named(name, _TIMES):
+    followed = "followup" in "".join(words_of(name))  # in one word or in two
+    if not followed and not _named(name, _TIMES):
         return False
     series = table.column(name)
     kind = infer_kind(series, table.missing)
