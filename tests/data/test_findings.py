@@ -206,6 +206,14 @@ def test_numbers_that_mean_missing_and_limits_are_told(frame):
     assert examine(table, Roles({"table": ["a", "b", "c"]}, {"task": "y"}), SPLIT) == []
 
 
+def test_a_target_has_marks_too(frame):
+    frame["y"] = frame["a"].round(3)
+    frame.loc[[2, 30, 58], "y"] = -999.0
+    found = codes(frame, ("b", "c"))
+    assert set(found) == {"number-that-means-missing"}
+    assert found["number-that-means-missing"].where == 'target "y" of task "task"'
+
+
 @pytest.mark.parametrize(
     "values", [[97, 98, 99, 99, 99], [9, 9, 9, 1, 2], [99, 99, 99, 99, 99], [-99.5, -99.5, -99.5, 1, 2]]
 )

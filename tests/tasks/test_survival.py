@@ -168,3 +168,11 @@ def test_curves_go_to_the_horizon_and_tell_what_lies_before_it():
     assert (told.times[-1], list(told.told)) == (2.0, [0.5])
     usual, _ = posed(Survival("months", "died", at=[50.0]))
     assert usual.times[-1] == 50.0
+
+
+def test_advice_on_events_is_about_events():
+    given = table([1.0, 2.0, 3.0] * 4, ["yes", "no", "lost"] * 4)
+    with pytest.raises(DataError, match="whether the one asked about came"):
+        Survival("months", "died").reader.fit(given, np.arange(12))
+    with pytest.raises(DataError, match='did you mean "yes"'):
+        Survival("months", "died", positive="yess").reader.fit(given, np.arange(12))

@@ -50,7 +50,8 @@ def test_a_label_without_precedent_is_refused_and_an_empty_one_is_not():
         (LabelColumn("y", exactly=2), ["a", "b", "c"], "wrong-classes"),
         (LabelColumn("y", last="yes"), ["a", "b"], "wrong-classes"),
         (NumberColumn("y"), ["4"] * 6, "constant-target"),
-        (NumberColumn("y"), [""] * 6, "constant-target"),
+        (NumberColumn("y"), [""] * 6, "no-numbers"),
+        (NumberColumn("y"), ["low", "high"] * 3, "no-numbers"),
     ],
 )
 def test_what_cannot_be_asked_is_an_error_of_the_data(column, cells: list[str], code: str):

@@ -105,7 +105,8 @@ def validate(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, in YAML or JSON.", show_default=False)],
     assignments: SetKeys = None,
 ) -> None:
-    """Check a spec and its table without training: leaks, splits, columns that carry nothing."""
+    """Check a spec, its table and some of its files without training: leaks, splits, what cannot be used."""
+    from polymodal.run.looking import look_into
     from polymodal.run.tables import counts, divide, open_source
     from polymodal.spec import load
 
@@ -114,9 +115,9 @@ def validate(
     parts = source.spec.build()
     division, findings = divide(source, parts)
     split = division.split
-    for task in parts.tasks.values():
-        # What a target holds is refused by its own column: three labels of a binary task, say.
-        task.reader.fit(source.table, split.train)
+    findings += [
+        found for found in look_into(source.table, parts, split.train) if found.code not in source.spec.data.allow
+    ]
     rows = counts(split)
     told = [one.as_dict() for one in findings]
     text = [

@@ -14,7 +14,11 @@ __all__ = ["add_to", "evaluate", "predict", "report"]
 
 Files = Annotated[
     Path | None,
-    typer.Option("--files", metavar="FOLDER", help="Where the files lie that the table names; beside it unless given."),
+    typer.Option(
+        "--files",
+        metavar="FOLDER",
+        help="Where the files are that the table names; unless given, beside it, or else where the run has its own.",
+    ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.", show_default=False)]
 
@@ -40,6 +44,7 @@ def evaluate(
 
     summary = evaluate_run(checked_path(run), *(None if path is None else checked_path(path) for path in (data, files)))
     _tell_lost(session, summary)
+    _tell_place(session, summary, None if files is not None else data)
     session.result(summary, scores(summary))
 
 
@@ -58,6 +63,7 @@ def predict(
     run, data, out = (checked_path(path) for path in (run, data, out))
     summary = predict_run(run, data, out, folder, overwrite=overwrite)
     _tell_lost(session, summary, f": see {out}.errors.jsonl")
+    _tell_place(session, summary, data if folder is None else None)
     for name in summary["not_predicted"]:
         session.note(f"{name} looks things up and predicts nothing of a row: see polymodal retrieve --help")
     session.result(summary, f"predictions  {out}")
@@ -81,3 +87,11 @@ def _tell_lost(session: Session, summary: Mapping[str, Any], where: str = "") ->
     if summary["refused"]:
         why = "; ".join(f"{column}: {reason}" for column, reason in list(summary["reasons"].items())[:3])
         session.note(f"{summary['refused']} values could not be used and count as absent ({why}){where}")
+
+
+def _tell_place(session: Session, summary: Mapping[str, Any], data: Path | None) -> None:
+    """Say where files were looked for, if that is neither beside the table nor where somebody said."""
+    if data is not None and "files" in summary and Path(summary["files"]).resolve() != data.resolve().parent:
+        session.note(
+            f"files are looked for in {summary['files']}: the table's first is not beside it (--files says where)"
+        )

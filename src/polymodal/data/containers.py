@@ -1,7 +1,8 @@
 """Files that hold moving pictures, sound, or both: told by content, and checked before anything is decoded."""
 
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,14 @@ import numpy as np
 from polymodal.core import DataError, UsageProblem, missing_extra
 from polymodal.data.files import Limits
 
-__all__ = ["Timeline", "container_of", "media", "opened", "surveyed", "unusable"]
+__all__ = ["Timeline", "container_of", "media", "opened", "sense_of", "surveyed", "unusable"]
 
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_SOUND = re.compile(rb"RIFF....WAVE|RF64|fLaC|OggS|ID3|FORM....AIF|\.snd|\xff[\xe2-\xff]|....ftypM4A", re.DOTALL)
+"""How the content of a sound file begins."""
+_FILMS = frozenset(["mov", "matroska", "avi"])
+"""Containers of videos; a GIF is taken for a picture."""
 _MOST_PACKETS = 2_000_000
 """More are not even counted: twelve hours of pictures and sound have as many."""
 _LATE, _SHARE = 0.25, 0.05
@@ -44,6 +49,14 @@ def container_of(content: bytes) -> str | None:
     if content[:4] == b"RIFF" and content[8:12] == b"AVI ":
         return "avi"
     return "gif" if content[:4] == b"GIF8" else None
+
+
+def sense_of(contents: Sequence[bytes]) -> str | None:
+    """Whether most of these files begin as sounds, or as videos."""
+    sounds = [_SOUND.match(content) is not None for content in contents]
+    films = [container_of(content) in _FILMS and not sound for content, sound in zip(contents, sounds, strict=True)]
+    counts = {"audio": sum(sounds), "video": sum(films)}
+    return next((sense for sense, count in counts.items() if 2 * count > len(contents)), None)
 
 
 @contextmanager

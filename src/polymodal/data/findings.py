@@ -36,7 +36,7 @@ CODES = LEAKS | {
     "few-rows-per-class", "group-among-inputs", "group-on-both-sides-of-validation", "infinite-values",
     "label-outside-order", "limits-among-numbers", "no-join-matches", "number-that-means-missing",
     "numbers-among-words", "one-class", "order-by-letter", "repeated-id", "same-file-on-both-sides-of-validation",
-    "same-row-on-both-sides-of-validation",
+    "same-row-on-both-sides-of-validation", "unusable-values",
 }  # fmt: skip
 """What a finding may be called."""
 
@@ -198,6 +198,8 @@ def _targets(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:
         elif labels.nunique() <= _CLASSES or not _numeric(table.column(name)):
             parts = [_single(part, roles.separators.get(task)) for part in (train, test)]
             yield from _classes(where, *parts)
+        else:
+            yield from _numbers(table.column(name), where, table.missing)
         if task in roles.orders:
             yield from _grades(where, labels, roles.orders[task])
 

@@ -15,7 +15,7 @@ from polymodal.data.kinds import NULL_WORDS, Kind, infer_kind, parse_labels, par
 __all__ = ["Question", "guess_target", "question_of", "words_of"]
 
 _NAMES = """target label y class outcome diagnosis response labels targets classes result survived churn default
-disease event status category rating score grade severity price"""
+disease event status cell_type celltype category rating score grade severity price"""
 _TARGET_NAMES = _NAMES.split()
 _NOMINAL_NAMES = frozenset(["class", "label", "category", "type", "species", "group", "kind", "code", "y", "target"])
 _NOT_LABELLED = frozenset(["na", "n/a", "nan", "null", "#n/a", "#na"])
@@ -107,7 +107,14 @@ def guess_target(table: DataTable, left_out: Sequence[str] = ()) -> tuple[str, s
     for name in reversed(columns):
         if len(columns) > 1 and _asks(table, name):
             return name, "no target was named; this is the last column that can be predicted"
-    raise _unusable(table, "", "no-target", "a column with classes or numbers to predict", "none")
+    shown = ", ".join(f'"{name}"' for name in columns[:5]) + " …" * (len(columns) > 5)
+    raise DataError(
+        "no-target",
+        where=table.source,
+        expected="a column with classes or numbers to predict",
+        found=f"none: every value of {shown} is another one, or all are the same" if columns else "none",
+        remedy="name the column (--target), or join a table that has the answers (data.join in a spec)",
+    )
 
 
 def words_of(name: str) -> list[str]:

@@ -67,7 +67,8 @@ def evaluate(run: Path, data: Path | None = None, files: Path | None = None) -> 
 
     `files` is the folder that names of files are relative to. "refused" counts the values of these rows that could not
     be used, "reasons" holds the first reason for each column, "absent" names modalities of which another table has no
-    column, "taught" counts rows that hold the same as a row that the model learned from.
+    column, "taught" counts rows that hold the same as a row that the model learned from, and "files" is the folder that
+    files were looked for in. Raises DataError where no row has an answer to judge by.
     """
     began = time.monotonic()
     opened = open_run(run, data, files)
@@ -75,19 +76,22 @@ def evaluate(run: Path, data: Path | None = None, files: Path | None = None) -> 
     refused = [refusal for refusal in fitted.samples.refusals() if refusal.row in set(rows.tolist())]
     made = outputs(fitted.model, fitted.samples, rows, refused=refused.append)
     judged = judge(fitted, rows, group_labels(fitted, opened.spec.data.group), made)
+    if not any(entry["n"] for entry in judged.values()):
+        raise _nothing_to_judge(fitted)
     told = _summary(run, fitted.split, judged, time.monotonic() - began)
     told |= _lost(refused) | {"absent": dict(opened.absent)}
-    return told if data is None else told | {"taught": _taught(run, opened)}
+    return told if data is None else told | {"taught": _taught(run, opened)} | _opened_in(fitted.table, fitted.model)
 
 
 def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, overwrite: bool = False) -> dict[str, Any]:
     """Write what a run's model says of each row of a table to `out`: csv, tsv, parquet, feather or jsonl by its name.
 
     A modality of which the table has no column is absent in every row, and named under "absent". Names of files are
-    relative to `files`, or to the table's folder where they are found there, or to that of the spec. Values that could
-    not be used go to a file of the same name with .errors.jsonl at its end, and are counted under "refused". Pictures
-    that are drawn go to a folder of the same name with .pictures at its end. Tasks that look things up, and so predict
-    nothing of a row, stand under "not_predicted". A file that is there already is replaced only with `overwrite`.
+    relative to `files`, or to the table's folder where they are found there, or to that of the spec: "files" says to
+    which. Values that could not be used go to a file of the same name with .errors.jsonl at its end, and are counted
+    under "refused". Pictures that are drawn go to a folder of the same name with .pictures at its end. Tasks that look
+    things up, and so predict nothing of a row, stand under "not_predicted". A file that is there already is replaced
+    only with `overwrite`.
     """
     began = time.monotonic()
     write = _writer(out, data, overwrite)
@@ -113,7 +117,25 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
             Ledger(errors).add(refused)
     seconds = round(time.monotonic() - began, 3)
     told = {"run": str(run), "seconds": seconds, "rows": len(table), "file": str(out)}
-    return told | _lost(refused) | {"absent": absent, "not_predicted": silent}
+    told |= _lost(refused) | {"absent": absent, "not_predicted": silent}
+    return told | _opened_in(table, loaded.model)
+
+
+def _opened_in(table: DataTable, model: Ensemble) -> dict[str, Any]:
+    """The folder that files were looked for in, where the table names any."""
+    named = any(part.reader.holds_files for part in model.modalities.values())
+    return {"files": str(table.files)} if named and table.files is not None else {}
+
+
+def _nothing_to_judge(fitted: Fitted) -> DataError:
+    targets = sorted({name for task in fitted.model.tasks.values() for name in task.targets})
+    return DataError(
+        "nothing-to-judge",
+        where=fitted.table.source,
+        expected="rows with an answer to judge by, in " + ", ".join(f'"{name}"' for name in targets),
+        found=f"none among {len(fitted.split.test):,} rows",
+        remedy="give a table with answers, or take `predict` for one without",
+    )
 
 
 def open_run(run: Path, data: Path | None = None, files: Path | None = None) -> Run:

@@ -23,6 +23,8 @@ __all__ = ["OutcomeColumn", "Survival"]
 
 USUAL_HORIZON = 0.9
 """Unless a horizon is given, this share of the events of the training rows lies before it: beyond it few are left."""
+COMPETING = "; of several outcomes write a column that says whether the one asked about came: others end the watching"
+"""What to do with an event column of more than two labels."""
 
 
 class Survival(Task):
@@ -156,7 +158,7 @@ class OutcomeColumn(Column[TargetCells]):
     def __init__(self, time: str, event: str | None, positive: str | None, pieces: int) -> None:
         self.names = [time] if event is None else [time, event]
         self.clock, self.pieces = NumberColumn(time), pieces
-        self.marks = None if event is None else LabelColumn(event, last=positive, exactly=2)
+        self.marks = None if event is None else LabelColumn(event, last=positive, exactly=2, otherwise=COMPETING)
         self.baseline, self.centre, self.horizon = Steps(np.zeros(0), np.zeros(0), 0.0), 0.0, 1.0
         self.edges: list[float] = []
         self.hazards: list[float] = []

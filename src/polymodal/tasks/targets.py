@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polymodal.core import DataError, Refusal, Values
+from polymodal.core import DataError, Refusal, Values, did_you_mean
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.kinds import Kind, absent, infer_kind, parse_labels, parse_numbers
 from polymodal.data.plain import Plain
@@ -35,15 +35,20 @@ class LabelColumn(Column[TargetCells]):
     """Class labels as strings in the user's own spelling, numbered in `classes` (numbers by size, else by letter).
 
     `order` gives the classes and their order beforehand; `last` moves one label to the end; `exactly` says how many
-    classes there must be.
+    classes there must be, and `otherwise` what else to do where there are more.
     """
 
     def __init__(
-        self, target: str, order: Sequence[str] | None = None, last: str | None = None, exactly: int | None = None
+        self,
+        target: str,
+        order: Sequence[str] | None = None,
+        last: str | None = None,
+        exactly: int | None = None,
+        otherwise: str = '; for more classes write "type: multiclass"',
     ) -> None:
         self.names = [target]
         self.target, self.order = target, None if order is None else [str(label) for label in order]
-        self.last, self.exactly = last, exactly
+        self.last, self.exactly, self.otherwise = last, exactly, otherwise
         self.classes: list[str] = []
         self.counts: list[int] = []
 
@@ -69,10 +74,15 @@ class LabelColumn(Column[TargetCells]):
             expected=f"{f'exactly {self.exactly}' if self.exactly else 'at least two'} classes among the training rows"
             + (f', one of them "{self.last}"' if self.last is not None else ""),
             found=f"{len(self.classes)}: {shown or 'no label at all'}",
-            remedy='write "type: multiclass"; a mark such as "NA" belongs into data.missing'
-            if self.exactly == 2 and len(self.classes) > 2
-            else "check the split and the type of this task, or take the task out",
+            remedy=self._remedy(),
         )
+
+    def _remedy(self) -> str:
+        if self.last is not None and self.last not in self.classes:
+            return did_you_mean(self.last, self.classes)
+        if self.exactly == 2 and len(self.classes) > 2:
+            return f'a mark such as "NA" belongs into data.missing{self.otherwise}'
+        return "check the split and the type of this task, or take the task out"
 
     def read(self, table: DataTable) -> TargetCells:
         """Class numbers; a label that training never saw is refused and the row is unlabelled."""
@@ -128,12 +138,14 @@ class NumberColumn(Column[TargetCells]):
                 remedy="give them in another unit, or their logarithm",
             )
         if spread == 0:
+            held = part[~absent(part, table.missing)]
+            first = f'; the first value is "{str(held.iloc[0])[:80]}"' if len(held) else ""
             raise DataError(
-                "constant-target",
+                "constant-target" if len(known) else "no-numbers",
                 where=f'{table.source}, column "{self.target}"',
                 expected="numbers that differ among the training rows",
-                found="no number at all" if len(known) == 0 else f"only the value {known[0]:g}",
-                remedy="check the column, or declare the task as multiclass if its values are names",
+                found=f"only the value {known[0]:g}" if len(known) else f"no number at all{first}",
+                remedy="check the name of the column, the split, and how numbers are written here",
             )
         self.mean, self.spread = float(known.mean()), spread
 
