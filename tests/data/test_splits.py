@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymodal.core import DataError
-from polymodal.data.splits import Split, SplitPlan, make_split, strata_of
+from polymodal.data.splits import Split, SplitPlan, make_split, make_splits, strata_of
 from polymodal.data.tables import from_frame
 
 
@@ -111,3 +111,27 @@ def test_strata_are_classes_and_never_amounts():
     codes = strata_of(table, ["amount", "label"])
     assert codes is not None
     assert codes[0] == 2
+
+
+def test_tables_with_plans_of_their_own_lead_and_their_kin_follow():
+    names = np.repeat(["a", "b"], [40, 40])
+    # The first ten people of b are in a, whose column says where they belong.
+    person = np.concatenate([np.arange(40), np.arange(10), 100 + np.arange(30)])
+    part = np.where(np.arange(40) < 4, "test", np.where(np.arange(40) < 8, "stop", "train")).tolist() + [None] * 40
+    table = table_of(person=person, part=part)
+    own = {"a": SplitPlan("part", test=["test"], validation=["stop"])}
+    split = make_splits(table, (SplitPlan(), own), names, "person")
+    assert sorted(np.concatenate(parts(split))) == list(range(80))
+    sides = [set(person[rows]) for rows in parts(split)]
+    assert not (sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2])
+    assert set(split.test[split.test < 40]) == set(range(4))
+    assert {40, 41, 42, 43} <= set(split.test)
+    assert {44, 45, 46, 47} <= set(split.validation)
+    assert {48, 49} <= set(split.train)
+    assert len(split.test) == 4 + 4 + 6  # a fifth of those who are in b alone
+
+
+def test_without_plans_of_their_own_tables_are_divided_as_one():
+    table, names = table_of(x=np.arange(50)), np.repeat(["a", "b"], 25)
+    ours, theirs = make_splits(table, (SplitPlan(seed=3), {}), names), make_split(table, SplitPlan(seed=3))
+    assert [rows.tolist() for rows in parts(ours)] == [rows.tolist() for rows in parts(theirs)]

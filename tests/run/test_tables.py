@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from polymodal import run
 from polymodal.core import DataError
 from polymodal.data import inference
 from polymodal.data.base import DataTable
@@ -112,3 +113,47 @@ def test_an_id_of_two_columns_and_new_names_are_kept_in_the_settled_spec(tmp_pat
     assert source.joins[0].unmatched == 0
     kept = source.spec.to_dict()["data"]["join"]
     assert kept == [other | {"table": "../../layers.csv"}]
+
+
+@pytest.fixture
+def stacked(tmp_path):
+    """A spec of two tables: people who are in both are seen by one and asked by the other."""
+    draw = np.random.default_rng(0)
+    first = {"person": [f"p{row // 2}" for row in range(80)], "x": draw.normal(size=80), "sick": np.arange(80) % 2}
+    second = {"person": [f"p{row}" for row in range(40)], "x": draw.normal(size=40), "dose": draw.normal(size=40)}
+    pd.DataFrame(first).to_csv(tmp_path / "a.csv", index=False)
+    pd.DataFrame(second).assign(part=np.where(np.arange(40) % 4, "train", "test")).to_parquet(tmp_path / "b.parquet")
+    text = """\
+data:
+  tables: {a: {table: a.csv, times: 2}, b: {table: b.parquet, split: {column: part, test: [test]}}}
+  group: person
+modalities: {x: {type: table, columns: [x]}}
+tasks:
+  sick: {type: binary, target: sick, from: a}
+  dose: {type: regression, target: dose, from: b}
+train: {epochs: 1, members: 1, batch_size: 16}
+"""
+    return Spec.from_text(text, tmp_path)
+
+
+def test_people_of_several_tables_stay_on_one_side(stacked, tmp_path):
+    source = open_source(stacked, tmp_path)
+    parts = source.spec.build()
+    division, findings = divide(source, parts)
+    people = source.table.column("person").to_numpy()
+    sides = [set(people[rows]) for rows in (division.split.train, division.split.validation, division.split.test)]
+    assert sum(map(len, sides)) == len(set().union(*sides))
+    assert findings == []
+    assert sides[2] == {f"p{row}" for row in range(0, 40, 4)}
+    assert np.unique(division.times[:80]).tolist() == [2.0]
+    assert source.table.column("dose").isna().sum() == 80
+
+
+def test_several_tables_train_move_and_predict(stacked, tmp_path):
+    told = run.fit(stacked, tmp_path / "run")
+    assert told["tasks"]["sick"]["n"] == 20
+    assert told["tasks"]["dose"]["n"] == 10
+    assert run.evaluate(tmp_path / "run")["tasks"]["dose"]["n"] == 10
+    again = run.evaluate(tmp_path / "run", tmp_path / "a.csv")
+    assert again["tasks"]["sick"]["n"] == 80
+    assert again["tasks"]["dose"]["n"] == 0

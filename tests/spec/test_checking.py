@@ -57,3 +57,42 @@ def test_a_remedy_is_told(before: str, after: str, code: str, words: str):
 def test_whole_sections_are_missed_by_name():
     told = problems("data: {table: t.csv}\n")
     assert {problem.expected for problem in (told, *told.also)} == {'the key "modalities"', 'the key "tasks"'}
+
+
+TABLES = """\
+data: {tables: {a: {table: a.csv}, b: {table: b.csv}}}
+modalities:
+  labs: {type: table, columns: [a]}
+tasks:
+  sick: {type: binary, target: sick, from: a}
+  dose: {type: regression, target: dose, from: b}
+"""
+
+
+def test_several_tables_are_a_spec_and_go_through_its_defaults():
+    spec = Spec.from_text(TABLES)
+    assert spec.asked_of == {"sick": "a", "dose": "b"}
+    assert [path.name for path in spec.tables] == ["a.csv", "b.csv"]
+    assert spec.resolved().tasks["dose"]["from"] == "b"
+    assert Spec.from_text(spec.resolved().to_yaml()).resolved() == spec.resolved()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "remedy"),
+    [
+        ("from: b", "from: bb", "unknown-table", 'did you mean "b"'),
+        ("target: dose", "target: sick", "shared-answers", "data.tables.b.rename"),
+        ("{tables:", "{table: c.csv, tables:", "wrong-value", "change it"),
+        ("from: a", "form: a", "unknown-key", 'did you mean "from"'),
+        ("{table: a.csv}", "{table: a.csv, times: 0}", "wrong-value", "1.0 is the default"),
+    ],
+)
+def test_tables_and_tasks_that_do_not_fit_are_told(old, new, code, remedy):
+    told = problems(TABLES.replace(old, new))
+    assert told.code == code
+    assert remedy in told.remedy
+
+
+def test_a_table_is_named_when_there_is_one_only():
+    assert problems(GOOD.replace("binary,", "binary, from: a,")).code == "unknown-table"
+    assert problems(GOOD.replace("{table: t.csv}", "{id: a}")).code == "wrong-value"

@@ -159,3 +159,16 @@ def test_loader_processes_do_not_outlive_a_killed_run() -> None:
         # Whatever outlives the parent holds the pipe open.
         parent.communicate(timeout=60)
         assert parent.returncode == -signal.SIGKILL
+
+
+@given(COUNTS, st.integers(1, 20), SEEDS)
+def test_rows_come_as_often_as_they_are_wanted(rows, batch_size, seed):
+    times = np.array([1.0, 2.5, 0.25])[np.arange(3 * rows) // 3 % 3]
+    plan = Plan(Samples({}, {}, 3 * rows, times=times), np.arange(rows)[::-1] * 3, batch_size, seed)
+    seen = epoch(plan, 0)
+    for often in (1.0, 2.5, 0.25):
+        wanted = plan.rows[times[plan.rows] == often]
+        counts = np.array([(seen == row).sum() for row in wanted])
+        assert counts.sum() == round(often * len(wanted))
+        assert len(counts) == 0 or counts.max() - counts.min() <= 1
+    assert len(plan.rows_of(plan.per_epoch - 1)) > 0 or len(seen) == 0

@@ -12,10 +12,22 @@ import pandas as pd
 from polymodal.core import DataError, Refusal, Values, did_you_mean
 from polymodal.data.plain import Plain
 
-__all__ = ["Cells", "CellsT", "Column", "DataTable", "Rows"]
+__all__ = ["Cells", "CellsT", "Column", "DataTable", "Piece", "Rows"]
 
 Rows = np.ndarray
 """Row numbers of a table, int64 (n,)."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A table among those that were put under one another: the row where it starts, and what it is called.
+
+    `first_line` is the line number of its first row, where it came from a text file.
+    """
+
+    start: int
+    source: str
+    first_line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,7 @@ class DataTable:
     types. `missing` are the strings that mean "no value" beside a true null. `files` is the folder that file columns
     are relative to. `source` names the table in messages. `first_line` is the line number of row 0 where the table came
     from a text file. `notes` are sentences about what reading had to decide (an encoding that was not UTF-8, say).
+    `pieces` are the tables that it was put together of, in the order of their rows, where it was.
     """
 
     frame: pd.DataFrame
@@ -34,6 +47,7 @@ class DataTable:
     files: Path | None = None
     first_line: int | None = None
     notes: tuple[str, ...] = ()
+    pieces: tuple[Piece, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -52,12 +66,15 @@ class DataTable:
 
     def take(self, rows: Rows) -> "DataTable":
         """The given rows as a table of its own, numbered anew."""
-        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), first_line=None)
+        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), first_line=None, pieces=())
 
     def place(self, row: int, column: str = "") -> str:
         """Where a row stands, as a person would look it up."""
-        line = f"{self.source}:{self.first_line + row}" if self.first_line is not None else f"{self.source}, row {row}"
-        return f'{line}, column "{column}"' if column else line
+        own = Piece(0, self.source, self.first_line)
+        piece = next((piece for piece in reversed(self.pieces) if piece.start <= row), own)
+        row -= piece.start
+        at = f"{piece.source}, row {row}" if piece.first_line is None else f"{piece.source}:{piece.first_line + row}"
+        return f'{at}, column "{column}"' if column else at
 
 
 @dataclass(frozen=True)

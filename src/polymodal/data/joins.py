@@ -10,6 +10,7 @@ import pandas as pd
 from polymodal.core import DataError
 from polymodal.data.base import DataTable
 from polymodal.data.kinds import parse_labels
+from polymodal.data.stacked import renamed
 
 __all__ = ["JoinReport", "join"]
 
@@ -40,7 +41,7 @@ def join(
     Raises DataError where an id comes twice on the right, or where a column is in both.
     """
     keys = [on] if isinstance(on, str) else list(on)
-    right = _renamed(right, rename or {})
+    right = renamed(right, rename or {})
     wanted, offered = _ids(left, keys), _ids(right, keys)
     _refuse_repeats(right, keys, offered)
     _refuse_clashes(left, right, keys)
@@ -59,23 +60,6 @@ def _ids(table: DataTable, keys: Sequence[str]) -> list[tuple[str, ...] | None]:
     """The id of each row, None where one of its parts is missing."""
     parts = [parse_labels(table.column(key), table.missing) for key in keys]
     return [None if None in labels else labels for labels in zip(*parts, strict=True)]
-
-
-def _renamed(table: DataTable, names: Mapping[str, str]) -> DataTable:
-    """The table with other names for some columns. Raises DataError for one that it has not, or has then twice."""
-    for name in names:
-        table.column(name)
-    frame = table.frame.rename(columns=dict(names))
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise DataError(
-            "repeated-column",
-            where=table.source,
-            expected="another name for each column",
-            found=f'"{twice[0]}" twice after some are renamed',
-            remedy="choose a name that is free",
-        )
-    return replace(table, frame=frame)
 
 
 def _refuse_repeats(table: DataTable, keys: Sequence[str], ids: Sequence[tuple[str, ...] | None]) -> None:

@@ -18,12 +18,14 @@ class Samples:
 
     `inputs` and `targets` map a name to its fitted column and the cells it read. Nothing is copied by row: a batch is
     made when it is asked for. `blocks` (rows,) numbers rows that training draws together; None draws each by itself.
+    `times` (rows,) is how often an epoch of training comes by a row; None is once.
     """
 
     inputs: Mapping[str, tuple[Column[Cells], Cells]]
     targets: Mapping[str, tuple[Column[Cells], Cells]]
     count: int
     blocks: np.ndarray | None = field(default=None, kw_only=True)
+    times: np.ndarray | None = field(default=None, kw_only=True)
 
     @classmethod
     def read(

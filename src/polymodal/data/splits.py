@@ -1,6 +1,6 @@
 """Which rows train, which ones say when to stop, and which ones are kept for the test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ from polymodal.data.base import DataTable, Rows
 from polymodal.data.drawing import draw, latest
 from polymodal.data.kinds import infer_kind, parse_dates, parse_labels, parse_numbers
 
-__all__ = ["Split", "SplitPlan", "make_split", "strata_of"]
+__all__ = ["Split", "SplitPlan", "make_split", "make_splits", "strata_of"]
 
 _CLASSES = 50  # a target with more distinct values is not what shares are kept of
 _ROWS_PER_CLASS = 3
@@ -74,6 +74,38 @@ def make_split(
     rest = np.setdiff1d(every, test)
     validation = pool.part(rest, "validation", 0.1 if plan.validation is None else plan.validation)
     return Split(np.setdiff1d(rest, validation), validation, test)
+
+
+def make_splits(
+    table: DataTable,
+    plans: tuple[SplitPlan, Mapping[str, SplitPlan]],
+    names: np.ndarray,
+    group: str | None = None,
+    together: Sequence[np.ndarray] = (),
+    strata: np.ndarray | None = None,
+) -> Split:
+    """Divide the rows of several tables, of which some have a plan of their own.
+
+    `plans` are that of all tables without one, and those of the others by the name of the table; `names` (n,) is the
+    table of each row. Rows of tables without a plan go where the rows that they belong together with went: to the
+    test if any of those is there, else to validation. Raises DataError as `make_split` does.
+    """
+    keys = [*together] if group is None else [*together, parse_labels(table.column(group), table.missing)]
+    blocks, parts = _blocks(len(table), keys), np.full(len(table), "", dtype=object)
+
+    def divide(rows: Rows, plan: SplitPlan) -> None:
+        kept = None if strata is None else strata[rows]
+        parts[rows] = make_split(table.take(rows), plan, None, [blocks[rows]], kept).names(len(rows))
+
+    for name, plan in plans[1].items():
+        divide(np.flatnonzero(names == name), plan)
+    rest = np.flatnonzero(~np.isin(names, list(plans[1])))
+    for part in ("train", "validation", "test"):  # what comes later is stronger
+        parts[rest[np.isin(blocks[rest], blocks[np.flatnonzero(parts == part)])]] = part
+    free = rest[parts[rest] == ""]
+    if len(free):
+        divide(free, plans[0])
+    return Split(*(np.flatnonzero(parts == part) for part in ("train", "validation", "test")))
 
 
 def strata_of(table: DataTable, targets: Sequence[str]) -> np.ndarray | None:

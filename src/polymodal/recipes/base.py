@@ -66,7 +66,7 @@ class Kitchen:
 
     def small(self, spec: Spec) -> Spec:
         """The spec on a few rows, written beside the runs."""
-        plain, path = spec.to_dict(), spec.path(spec.data.table)
+        plain, path = spec.to_dict(), spec.tables[0]
         frame = read_table(path, missing=spec.data.missing).frame
         column, draw = spec.data.split.column, numpy_generator(0, "taste")
         parts = frame[column].astype(str).to_numpy() if column is not None else np.zeros(len(frame))

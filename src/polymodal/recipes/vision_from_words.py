@@ -29,7 +29,7 @@ def _cook(kitchen: Kitchen) -> Told:
     asked = fitted.table.frame.iloc[rows].reset_index(drop=True)
     for at, pixels in enumerate(drawn):
         Image.fromarray(pixels).save(folder / f"{at}.png")
-    judged = _judged(kitchen, spec.path(spec.data.table), asked)
+    judged = _judged(kitchen, spec.tables[0], asked)
     pairs = zip(judged, asked["caption"], strict=True)
     right = np.array([all(word in caption for word in words) for words, caption in pairs])
     unseen = asked["unseen"].to_numpy().astype(bool)

@@ -20,7 +20,7 @@ QUERIES = ("red heart", "Hund", "voiture", "музыка")
 def _cook(kitchen: Kitchen) -> Told:
     wide = kitchen.spec("emoji_noto", {"modalities": MODALITIES, "tasks": TASKS}, "words.parquet")
     place = kitchen.out / "names.parquet"
-    _long(pd.read_parquet(wide.path(wide.data.table))).to_parquet(place, index=False)
+    _long(pd.read_parquet(wide.tables[0])).to_parquet(place, index=False)
     plain = wide.to_dict()
     plain["data"] |= {"table": str(place.resolve()), "split": {"column": "split_0", "test": ["test"]}}
     told = kitchen.fitted("search", wide.replaced(plain))

@@ -1,12 +1,14 @@
 """Which rows each model of an ensemble learns from, and which ones tell it when to stop."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from polymodal.data.base import DataTable, Rows
-from polymodal.data.splits import Split, SplitPlan, make_split
+from polymodal.data.splits import Split, SplitPlan, make_split, make_splits
+from polymodal.data.stacked import names_of_tables
 
 __all__ = ["Division", "divided"]
 
@@ -16,7 +18,8 @@ class Division:
     """A split, and how to draw other validation rows out of all that is not for the test.
 
     `fixed` says that the validation rows were named by the user: then every member keeps to them. Rows that belong
-    together (`group`, `together`) are never parted, whoever draws.
+    together (`group`, `together`) are never parted, whoever draws. `own` are the plans of tables that have one, and
+    `times` (rows,) is how often an epoch comes by each row, unless once.
     """
 
     table: DataTable
@@ -25,12 +28,22 @@ class Division:
     group: str | None = None
     together: Sequence[np.ndarray] = ()
     strata: np.ndarray | None = None
+    own: Mapping[str, SplitPlan] = field(default_factory=dict)
+    times: np.ndarray | None = None
 
     @property
     def fixed(self) -> bool:
-        """Whether all members share one set of validation rows: named values, no validation at all, or a time order."""
+        """Whether all members share one set of validation rows: named values, no validation at all, or a time order.
+
+        They do, too, where tables have plans of their own.
+        """
         given = self.plan.validation
-        return self.plan.time is not None or given == 0 or (given is not None and not isinstance(given, int | float))
+        return (
+            bool(self.own)
+            or self.plan.time is not None
+            or given == 0
+            or (given is not None and not isinstance(given, int | float))
+        )
 
     @property
     def development(self) -> Rows:
@@ -56,7 +69,12 @@ def divided(
     group: str | None = None,
     together: Sequence[np.ndarray] = (),
     strata: np.ndarray | None = None,
+    own: Mapping[str, SplitPlan] = MappingProxyType({}),
 ) -> Division:
-    """Divide a table, and keep what is needed to draw again."""
-    split = make_split(table, plan, group, together, strata)
-    return Division(table, plan, split, group, together, strata)
+    """Divide a table, and keep what is needed to draw again; `own` are plans for some of the tables it is made of."""
+    names = names_of_tables(table)
+    if own and names is not None:
+        split = make_splits(table, (plan, own), names, group, together, strata)
+    else:
+        split = make_split(table, plan, group, together, strata)
+    return Division(table, plan, split, group, together, strata, dict(own))

@@ -70,7 +70,7 @@ def fit_parts(
     for reader in parts.readers:
         if reader not in known:
             reader.fit(table, learned)
-    samples = replace(read_samples(table, parts), blocks=_blocks(table, settings.together))
+    samples = replace(read_samples(table, parts), blocks=_blocks(table, settings.together), times=division.times)
     kept, refusals = _kept(table, samples, bad_rows)
     for refusal in refusals:
         watch.report({"event": "refused", "refusal": refusal})

@@ -28,7 +28,7 @@ from polymodal.run.tables import (
     fingerprint,
     learned_columns,
     read_new,
-    read_source,
+    read_own,
     with_absent,
 )
 from polymodal.spec import Spec
@@ -146,7 +146,7 @@ def open_run(run: Path, data: Path | None = None, files: Path | None = None) -> 
     spec, loaded = _load_answering(run)
     absent: Mapping[str, str] = {}
     if data is None:
-        table, _ = read_source(spec, _own_table(spec), files)
+        table = _own_table(spec, files)
         split = _read_split(run, table)
     else:
         table, absent = read_new(spec, data, _readers(loaded.model), files)
@@ -180,20 +180,20 @@ def opened_table(run: Path, data: Path | None = None, files: Path | None = None)
     spec, loaded = _load(run)
     if data is not None:
         return spec, loaded.model, read_new(spec, data, _readers(loaded.model), files)[0]
-    return spec, loaded.model, read_source(spec, _own_table(spec), files)[0]
+    return spec, loaded.model, _own_table(spec, files)
 
 
-def _own_table(spec: Spec) -> Path:
-    path = spec.path(spec.data.table)
-    if not path.exists():
-        raise DataError(
-            "no-such-table",
-            where=os.path.normpath(path),
-            expected="the table that the run was made from",
-            found="no such file",
-            remedy="put it back, here or where the run folder can see it as before, or name a table with --data",
-        )
-    return path
+def _own_table(spec: Spec, files: Path | None) -> DataTable:
+    for path in spec.tables:
+        if not path.exists():
+            raise DataError(
+                "no-such-table",
+                where=os.path.normpath(path),
+                expected="the table that the run was made from",
+                found="no such file",
+                remedy="put it back, here or where the run folder can see it as before, or name a table with --data",
+            )
+    return read_own(spec, files)[0]
 
 
 def _with_targets(table: DataTable, model: Ensemble) -> DataTable:

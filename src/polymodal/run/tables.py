@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from polymodal.data.findings import Finding, Roles, examine, inseparable, refuse
 from polymodal.data.joins import JoinReport, join
 from polymodal.data.listing import files_beside
 from polymodal.data.splits import Split, SplitPlan, strata_of
+from polymodal.data.stacked import names_of_tables, renamed, stack
 from polymodal.data.tables import read_table
 from polymodal.model import Ensemble
 from polymodal.run.division import Division, divided
 from polymodal.run.settling import settle
 from polymodal.spec import Parts, Spec
+from polymodal.spec.sections import Join
 from polymodal.tasks import Multilabel, Ordinal
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "open_source",
     "prepare",
     "read_new",
+    "read_own",
     "read_source",
     "split_frame",
     "with_absent",
@@ -57,7 +60,7 @@ def open_source(spec: Spec, folder: Path) -> Source:
 
     The paths of the settled spec are relative to `folder`, so that it can be written there and moved along.
     """
-    table, joins = read_source(spec, spec.path(spec.data.table))
+    table, joins = read_own(spec)
     names = [str(name) for name in table.frame.columns]
     return Source(_anchored(settle(spec.expanded(names), table), folder), table, joins)
 
@@ -69,15 +72,32 @@ def _anchored(spec: Spec, folder: Path) -> Spec:
         return Path(os.path.relpath(spec.path(path), folder)).as_posix()
 
     given = spec.data
-    data["data"]["table"] = relative(given.table)
-    data["data"]["files"] = relative(
-        given.files if given.files is not None else str(files_beside(spec.path(given.table)))
-    )
+    for part in [data["data"], *data["data"].get("tables", {}).values()]:
+        if "table" in part:
+            part["table"] = relative(part["table"])
+        for other in part.get("join", []):
+            other["table"] = relative(other["table"])
+    files = str(files_beside(spec.tables[0])) if given.files is None else given.files
+    data["data"]["files"] = relative(files)
     if spec.start_from is not None:
         data["model"]["start_from"] = Path(os.path.relpath(spec.start_from, folder)).as_posix()
-    if given.join:
-        data["data"]["join"] = [other.model_dump() | {"table": relative(other.table)} for other in given.join]
     return spec.replaced(data, folder)
+
+
+def read_own(spec: Spec, files: Path | None = None) -> tuple[DataTable, list[JoinReport]]:
+    """The table of a spec, or all of its tables under one another."""
+    data = spec.data
+    if data.table is not None:
+        return read_source(spec, spec.tables[0], files)
+    if files is None:
+        files = spec.path(data.files) if data.files is not None else files_beside(spec.tables[0])
+    tables, reports = {}, []
+    for name, each in data.tables.items():
+        missing = data.missing if each.missing is None else each.missing
+        table = renamed(read_table(spec.path(each.table), missing=missing, files=files), each.rename)
+        tables[name], joined = _joined(spec, table, each.join, missing)
+        reports += joined
+    return _with_rows(stack(tables, {column: [name] for column, name in spec.asked_of.items()}, files)), reports
 
 
 def read_source(spec: Spec, path: Path, files: Path | None = None) -> tuple[DataTable, list[JoinReport]]:
@@ -86,32 +106,53 @@ def read_source(spec: Spec, path: Path, files: Path | None = None) -> tuple[Data
     if files is None:
         files = spec.path(data.files) if data.files is not None else files_beside(path)
     table = read_table(path, missing=data.missing, files=files)
+    table, reports = _joined(spec, table, data.join, data.missing)
+    return _with_rows(table), reports
+
+
+def _joined(
+    spec: Spec, table: DataTable, others: Sequence[Join], missing: Sequence[str]
+) -> tuple[DataTable, list[JoinReport]]:
     reports = []
-    for other in data.join:
-        right = read_table(spec.path(other.table), missing=data.missing)
+    for other in others:
+        right = read_table(spec.path(other.table), missing=missing)
         table, report = join(table, right, other.on, other.rename)
         reports.append(report)
+    return table, reports
+
+
+def _with_rows(table: DataTable) -> DataTable:
     if not len(table):
         raise DataError(
             "no-rows", where=table.source, expected="at least one row", found="none", remedy="check the table"
         )
-    return table, reports
+    return table
 
 
 def divide(source: Source, parts: Parts) -> tuple[Division, list[Finding]]:
     """The split that the spec asks for, and what is wrong with it. Raises GateError or DataError for an error."""
     data = source.spec.data
-    return prepare(source.table, parts, data.split.plan(), Rules(data.id, data.group, source.joins, data.allow))
+    own = {name: each.split.plan() for name, each in data.tables.items() if each.split is not None}
+    rules = Rules(data.id, data.group, source.joins, data.allow, own)
+    made, findings = prepare(source.table, parts, data.split.plan(), rules)
+    names = names_of_tables(source.table)
+    if names is None or all(each.times == 1 for each in data.tables.values()):
+        return made, findings
+    return replace(made, times=np.array([data.tables[name].times for name in names])), findings
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What is known of a table beside its inputs and targets: the id, the group, the joins, the findings allowed."""
+    """What is known of a table beside its inputs and targets: the id, the group, the joins, the findings allowed.
+
+    `plans` are those of tables that are divided in their own way, by name.
+    """
 
     id: str | None = None
     group: str | None = None
     joins: Sequence[JoinReport] = ()
     allow: Sequence[str] = ()
+    plans: Mapping[str, SplitPlan] = field(default_factory=dict)
 
 
 def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rules()) -> tuple[Division, list[Finding]]:
@@ -137,7 +178,7 @@ def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rule
     for name in [*together, *[name for task in parts.tasks.values() for name in task.columns]]:
         table.column(name)  # that it is not there is said now, not when training begins or ends
     strata = strata_of(table, list(targets.values()))
-    made = divided(table, plan, rules.group, inseparable(table, roles, files), strata)
+    made = divided(table, plan, rules.group, inseparable(table, roles, files), strata, rules.plans)
     findings = examine(table, roles, made.split, files, rules.joins, rules.allow)
     refuse(findings, table.source)
     return made, findings

@@ -29,7 +29,7 @@ class Maker:
 
     def part(self, folder: Folder, options: BaseModel, path: Path) -> Any:
         """One part with the options that were given; the others have the defaults of its constructor."""
-        given = {name: getattr(options, name) for name in options.model_fields_set if name != "type"}
+        given = {name: getattr(options, name) for name in options.model_fields_set if name not in ("type", "from_")}
         name: str = options.type  # type: ignore[attr-defined]
         if name == "auto":
             remedy = "name the type, or let fit settle it from the table"

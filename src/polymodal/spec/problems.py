@@ -54,7 +54,7 @@ def _missing(source: Source, path: Path) -> SpecError:
 
 def _unknown(source: Source, model: type[BaseModel], path: Path) -> SpecError:
     around = _model_at(model, path[:-1], source)
-    known = list(around.model_fields) if around else []
+    known = list(_keys(around))
     place = f" of {dotted(path[:-1])}" if len(path) > 1 else ""
     elsewhere = [section for section, field in model.model_fields.items() if path[-1] in _keys(field.annotation)]
     remedy = did_you_mean(str(path[-1]), known) if known != ["type"] else "take it out"
@@ -69,7 +69,9 @@ def _unknown(source: Source, model: type[BaseModel], path: Path) -> SpecError:
 
 def _keys(section: Any) -> Collection[str]:
     """The keys of a section of the spec."""
-    return section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else ()
+    if not (isinstance(section, type) and issubclass(section, BaseModel)):
+        return ()
+    return [field.alias or name for name, field in section.model_fields.items()]
 
 
 def _unknown_type(source: Source, path: Path, error: Any) -> SpecError:

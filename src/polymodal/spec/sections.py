@@ -12,11 +12,22 @@ from polymodal.data.splits import SplitPlan
 from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, OBJECTIVES, STRICT, TASKS, Folder, options_of
 from polymodal.training import Settings
 
-__all__ = ["AutomaticModality", "AutomaticTask", "DataSection", "Join", "SplitSection", "document_model"]
+__all__ = [
+    "ANSWERS",
+    "AutomaticModality",
+    "AutomaticTask",
+    "DataSection",
+    "Join",
+    "SplitSection",
+    "TableSection",
+    "document_model",
+]
 
 # By benchmarks/fusion.py level with the best, clean and dark, on most sets; it also decides from any one modality.
 DEFAULT_FUSION = "late"
 DEFAULT_BALANCER = "equal"
+ANSWERS = ("target", "time", "event")
+"""Options of tasks that name a column of answers."""
 # A share of 0 leaves a part empty on purpose.
 Share = Annotated[float, Field(ge=0, lt=1)]
 Label = str | int | float | bool
@@ -81,14 +92,32 @@ class SplitSection(BaseModel):
         return SplitPlan(**self.model_dump())
 
 
+class TableSection(BaseModel):
+    """One of several tables: tasks say which they are from, and modalities read the columns of all that have them."""
+
+    model_config = STRICT
+
+    table: str = Field(min_length=1, description="The file, relative to the spec.")
+    rename: dict[str, str] = Field(default={}, description="Other names for some of its columns.")
+    join: list[Join] = Field(default=[], description="Tables whose columns are added to this one by id.")
+    missing: list[str] | None = Field(default=None, description="What is missing here; as in `data` unless given.")
+    split: SplitSection | None = Field(default=None, description="How its rows are divided; as in `data` unless given.")
+    times: Annotated[float, Field(gt=0, le=1000)] = Field(
+        default=1.0, description="How often an epoch comes by each of its training rows."
+    )
+
+
 class DataSection(BaseModel):
     """Where the rows are, how tables are joined, what counts as missing, and how the rows are divided."""
 
     model_config = STRICT
 
-    table: str = Field(
-        min_length=1,
+    table: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
         description="The table, relative to the spec: csv, tsv, parquet, feather, jsonl, FASTA, SMILES, SDF, a folder.",
+    )
+    tables: dict[str, TableSection] = Field(
+        default={}, description="Several tables instead, by name; a task says by `from` which one it is asked of."
     )
     files: str | None = Field(
         default=None, description="The folder that file columns are relative to; no path may leave it."
@@ -106,6 +135,14 @@ class DataSection(BaseModel):
         description="What becomes of a value that cannot be read: stop, leave the row out, or count it as absent.",
     )
     allow: list[Code] = Field(default=[], description="Codes of findings that are accepted on purpose.")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "DataSection":
+        if (self.table is None) == (not self.tables):
+            raise ValueError("either table: … or tables: …")
+        if self.tables and self.join:
+            raise ValueError("join in each of the tables, not beside them")
+        return self
 
 
 class AutomaticModality(BaseModel):
@@ -127,11 +164,19 @@ class AutomaticTask(BaseModel):
     weight: Annotated[float, Field(ge=0)] = Field(default=1.0, description="How much its loss counts.")
 
 
+class FromTable(BaseModel):
+    """What may be said of every task beside its options."""
+
+    model_config = STRICT
+
+    from_: str | None = Field(default=None, alias="from", description="The one of `data.tables` that it is asked of.")
+
+
 @cache
 def document_model() -> type[BaseModel]:
     """The whole spec as one strict model, made once from the parts of this installation."""
     modality: Any = _one_of([*MODALITIES.options().values(), AutomaticModality])
-    task: Any = _one_of([*TASKS.options().values(), AutomaticTask])
+    task: Any = _one_of([*map(_with_table, TASKS.options().values()), _with_table(AutomaticTask)])
     objective: Any = _one_of(list(OBJECTIVES.options().values()))
     shape, training = _model_section(), _train_section()
     return create_model(
@@ -149,6 +194,10 @@ def document_model() -> type[BaseModel]:
         model=(shape, Field(default_factory=shape, description="The shape of the model.")),
         train=(training, Field(default_factory=training, description="How it is trained.")),
     )
+
+
+def _with_table(options: type[BaseModel]) -> type[BaseModel]:
+    return create_model(options.__name__, __base__=(options, FromTable), __doc__=options.__doc__)
 
 
 def _model_section() -> type[BaseModel]:

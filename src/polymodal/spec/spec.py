@@ -20,7 +20,7 @@ from polymodal.spec.overrides import override
 from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, OBJECTIVES, TASKS, describe
 from polymodal.spec.plain import plain_source
 from polymodal.spec.reading import read_file, read_text
-from polymodal.spec.sections import DataSection, document_model
+from polymodal.spec.sections import ANSWERS, DataSection, document_model
 from polymodal.spec.source import Path, Source, dotted
 from polymodal.spec.writing import to_yaml
 from polymodal.tasks.base import Task
@@ -103,6 +103,13 @@ class Spec:
     def data(self) -> DataSection:
         """The section `data`, with its defaults."""
         return self._document.data
+
+    @property
+    def tables(self) -> list[FilePath]:
+        """The files of its tables, as this process can open them."""
+        data = self.data
+        given = [each.table for each in data.tables.values()] if data.table is None else [data.table]
+        return [self.path(table) for table in given]
 
     @property
     def modalities(self) -> dict[str, dict[str, Any]]:
@@ -203,7 +210,7 @@ class Spec:
             "version": 1,
             "data": self.data.model_dump(mode="json", exclude_none=True),
             "modalities": {name: describe(part) for name, part in parts.modalities.items()},
-            "tasks": {name: describe(part) for name, part in parts.tasks.items()},
+            "tasks": {name: describe(part) | self._from(name) for name, part in parts.tasks.items()},
             "model": {"width": parts.width, "fusion": describe(parts.fusion)},
             "train": asdict(parts.settings) | {"balancer": describe(parts.balancer)},
         }
@@ -219,10 +226,21 @@ class Spec:
         schema = document_model().model_json_schema()
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
+    @property
+    def asked_of(self) -> dict[str, str]:
+        """The table that each column of answers is asked of, for tasks that say so."""
+        found = [(part.get(key), part.get("from")) for part in self.tasks.values() for key in ANSWERS]
+        return {column: table for column, table in found if column is not None and table is not None}
+
+    def _from(self, task: str) -> dict[str, str]:
+        table = self.tasks[task].get("from")
+        return {} if table is None else {"from": table}
+
     def _reserved(self) -> Collection[str]:
         data = self.data
-        special = {data.id, data.group, data.split.column, data.split.time}
-        answers = {part.get(key) for part in self.tasks.values() for key in ("target", "time", "event")}
+        splits = [data.split, *(each.split for each in data.tables.values() if each.split is not None)]
+        special = {data.id, data.group, *(split.column for split in splits), *(split.time for split in splits)}
+        answers = {part.get(key) for part in self.tasks.values() for key in ANSWERS}
         return {name for name in special | answers if name}
 
 

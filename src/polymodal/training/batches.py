@@ -23,13 +23,14 @@ class Plan(Dataset[Batch]):
 
     Where the samples say which rows belong together, these follow one another, so that what they share is read and
     encoded once for all of them; a block that does not fit goes on in the next step. The rows of `mix` steps are then
-    shuffled: a step holds rows of so many times as many blocks, each of which it encodes once, too.
+    shuffled: a step holds rows of so many times as many blocks, each of which it encodes once, too. Rows that samples
+    want several times in an epoch come as often; of those that they want less than once, another share comes each time.
     """
 
     def __init__(self, samples: Samples, rows: Rows, batch_size: int, seed: int, mix: int = 1) -> None:
         self.samples, self.rows, self.batch_size, self.seed = samples, np.asarray(rows), batch_size, seed
         self.mix = mix
-        self.per_epoch = max(1, -(-len(rows) // batch_size))
+        self.per_epoch = max(1, -(-self._count() // batch_size))
         self._shuffled: tuple[int, Rows] = (-1, self.rows)
 
     def rows_of(self, step: int) -> Rows:
@@ -40,7 +41,7 @@ class Plan(Dataset[Batch]):
         return self._shuffled[1][place * self.batch_size : (place + 1) * self.batch_size]
 
     def _order(self, generator: np.random.Generator) -> Rows:
-        shuffled: Rows = generator.permutation(self.rows)
+        shuffled: Rows = generator.permutation(self._drawn(generator))
         if self.samples.blocks is None:
             return shuffled
         blocks, own = np.unique(self.samples.blocks[shuffled], return_inverse=True)
@@ -49,6 +50,23 @@ class Plan(Dataset[Batch]):
             return ordered
         span = self.mix * self.batch_size
         return np.concatenate([generator.permutation(ordered[at : at + span]) for at in range(0, len(ordered), span)])
+
+    def _count(self) -> int:
+        if self.samples.times is None:
+            return len(self.rows)
+        often, rows = np.unique(self.samples.times[self.rows], return_counts=True)
+        return int(np.rint(often * rows).sum())
+
+    def _drawn(self, generator: np.random.Generator) -> Rows:
+        """The rows of an epoch, each as often as it is wanted."""
+        if self.samples.times is None:
+            return self.rows
+        times, parts = self.samples.times[self.rows], []
+        for often in np.unique(times):
+            rows = self.rows[times == often]
+            whole, more = divmod(round(often * len(rows)), len(rows))
+            parts += [*[rows] * whole, generator.permutation(rows)[:more]]
+        return np.concatenate(parts)
 
     def __getitem__(self, step: int) -> Batch:
         return self.samples.batch(self.rows_of(step))
