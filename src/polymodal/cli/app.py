@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from polymodal import __version__
-from polymodal.cli import data, inspection, recipes, results, retrieval, training
+from polymodal.cli import data, inspection, recipes, results, retrieval, training, transfers
 from polymodal.cli.failures import usage_failure
 from polymodal.cli.session import Session
 
@@ -36,7 +36,7 @@ def door(version: Annotated[bool, typer.Option("--version", help="Show the versi
         raise typer.Exit(0)
 
 
-for group in (training, results, retrieval, data, recipes, inspection):
+for group in (training, results, retrieval, transfers, data, recipes, inspection):
     group.add_to(app)
 
 

@@ -22,7 +22,7 @@ from polymodal.tasks.intervals import Bootstrap, bootstrap
 from polymodal.tasks.metrics import Answers
 from polymodal.training.predicting import answers, outputs
 
-__all__ = ["floors", "judge_run"]
+__all__ = ["answered", "floors", "judge_run"]
 
 FLOORS = ("linear", "boosting")
 PLAIN = ("classes", "ordered", "labels", "numbers", "times")
@@ -124,6 +124,20 @@ def _asked(fitted: Fitted, rows: Rows, kept: frozenset[str]) -> dict[str, Answer
     made = outputs(fitted.model, fitted.samples, rows, change, taught=False)
     found = answers(fitted.model, fitted.samples, rows, made)
     return {name: as_answers(fitted.model, name, decoded, truth) for name, (decoded, truth, _) in found.items()}
+
+
+def answered(fitted: Fitted, rows: Rows) -> dict[str, tuple[Answers, np.ndarray]]:
+    """What the model answers to each task for these rows, as metrics read it, and (rows,) which of them are judged.
+
+    Of a task of several directions, the first.
+    """
+    made, told = outputs(fitted.model, fitted.samples, rows), {}
+    for name, (decoded, truth, labelled) in answers(fitted.model, fitted.samples, rows, made).items():
+        aspect = fitted.model.tasks[name].aspects(decoded, truth)[0]
+        judged = labelled.copy()
+        judged[labelled] = aspect.rows
+        told[name] = as_answers(fitted.model, name, aspect.decoded, aspect.truth), judged
+    return told
 
 
 def _labelled(fitted: Fitted, rows: Rows) -> dict[str, np.ndarray]:

@@ -1,19 +1,16 @@
 """One HTML file out of a run folder: nothing to fetch, no script, readable by anyone."""
 
 import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
-
 from polymodal.core import PolymodalError
 from polymodal.report import charts, wording
 from polymodal.report.examples import Example, collect
 from polymodal.report.facts import Facts, TaskFacts, read_facts
+from polymodal.report.rendering import rendered, written
 from polymodal.report.sides import apart, shared_groups
 from polymodal.report.verdict import better, next_steps, standing, trusted
 from polymodal.run import open_run
@@ -39,11 +36,7 @@ def build_report(run: Path, examples: Sequence[Example] | None = None) -> Path:
         for example in shown[max(0, last - 3) : last + 1]:
             example.pictures.clear()
         page = _render(facts, shown, absent)
-    target = run / "report.html"
-    aside = run / ".report.html.partial"
-    aside.write_text(page, encoding="utf-8")
-    aside.replace(target)
-    return target
+    return written(page, run / "report.html")
 
 
 def _with_own_rows(run: Path, facts: Facts) -> tuple[Facts, list[Example], str]:
@@ -56,29 +49,9 @@ def _with_own_rows(run: Path, facts: Facts) -> tuple[Facts, list[Example], str]:
 
 
 def _render(facts: Facts, examples: Sequence[Example], absent: str) -> str:
-    environment = Environment(
-        loader=PackageLoader("polymodal.report"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": wording.number,
-        "span": wording.span,
-        "percent": wording.percent,
-        "label": wording.label,
-        "gain": wording.gain,
-        "heading": wording.heading,
-        "count": wording.count,
-        "counted": wording.counted,
-    }
-    style = environment.get_template("style.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template("report.html").render(
+    return rendered(
+        "report.html",
         facts=facts,
-        style=Markup(style),  # noqa: S704 - our own file, without a word of the user's
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
         answers=[
             ("better", "Is it better than a plain model?", better(facts)),
             ("trusted", "Can it be trusted?", trusted(facts)),

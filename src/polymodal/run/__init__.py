@@ -7,7 +7,7 @@ given parts, and `fit_parts` trains on it: the same weights come of it.
 """
 
 from polymodal.run.fitting import Fitted, Watch, fit_parts
-from polymodal.run.launching import Run
+from polymodal.run.launching import Lesson, Run
 from polymodal.run.pretraining import pretrain
 from polymodal.run.retrieving import Query, retrieve
 from polymodal.run.session import answers_nothing, evaluate, fit, open_run, opened_table, predict
@@ -15,6 +15,7 @@ from polymodal.run.tables import Rules, prepare
 
 __all__ = [
     "Fitted",
+    "Lesson",
     "Query",
     "Rules",
     "Run",

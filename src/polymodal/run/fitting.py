@@ -25,7 +25,7 @@ from polymodal.training.batches import sweep
 from polymodal.training.learner import Learner
 from polymodal.training.predicting import outputs
 
-__all__ = ["Fitted", "Watch", "fit_parts"]
+__all__ = ["Fitted", "Watch", "fit_parts", "read_samples", "teaching"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def fit_parts(
     from, and what is begun with: readers and weights of another run. What had to be refused is told to `watch.report`
     as events "refused". Raises DataError, DivergedError, or Interrupted.
     """
-    start, teach = place[1], _teaching(table, parts)
+    start, teach = place[1], teaching(table, parts)
     taught = np.intersect1d(division.split.train, teach)
     settings = parts.settings.resolved(len(taught), parts.ensembles, parts.contrasts)
     learned = division.split.train if settings.members == 1 else division.development
@@ -146,7 +146,7 @@ def _blocks(table: DataTable, column: str | None) -> np.ndarray | None:
     )[1]
 
 
-def _teaching(table: DataTable, parts: Parts) -> Rows:
+def teaching(table: DataTable, parts: Parts) -> Rows:
     """The rows that training can learn from: those with a label of some task, or all where other things teach, too."""
     every = np.arange(len(table), dtype=np.int64)
     targets = [task.target for task in parts.tasks.values()]

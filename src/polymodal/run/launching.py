@@ -1,12 +1,15 @@
 """From a spec and an empty folder to a trained model: what `fit` and `pretrain` have in common."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from polymodal.core import UsageProblem
 from polymodal.data.findings import Finding
 from polymodal.data.splits import Split
+from polymodal.data.spoiling import spoil
 from polymodal.run.fitting import Fitted, Watch, fit_parts
 from polymodal.run.folder import Folder, environment
 from polymodal.run.starting import Start, held_contents, start_from
@@ -14,7 +17,7 @@ from polymodal.run.stopping import listening
 from polymodal.run.tables import Source, as_parquet, counts, divide, fingerprint, open_source, split_frame
 from polymodal.spec import Parts, Spec
 
-__all__ = ["Progress", "Run", "launch"]
+__all__ = ["Lesson", "Progress", "Run", "launch"]
 
 Progress = Callable[[Mapping[str, Any]], None]
 
@@ -32,19 +35,42 @@ class Run:
     absent: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What of a spec is learned: the tasks, None for all; and which of them, at what rate, with answers made wrong."""
+
+    tasks: Sequence[str] | None = None
+    spoilt: tuple[str, float] | None = None
+
+    def of(self, source: Source, split: Split) -> Source:
+        """The same source with fewer tasks, and with answers of its training and validation rows dealt out anew."""
+        spec, table = source.spec, source.table
+        if self.spoilt is not None:
+            name, rate = self.spoilt
+            rows = np.union1d(split.train, split.validation)
+            parts = spec.build()
+            table = spoil(table, parts.tasks[name].targets, rows, rate, parts.settings.seed)
+        return replace(source, spec=spec if self.tasks is None else spec.only(self.tasks), table=table)
+
+
 def launch(
-    folder: Folder, spec: Spec, progress: Progress | None, narrowed: Callable[[Parts], Parts] = lambda parts: parts
+    folder: Folder,
+    spec: Spec,
+    progress: Progress | None,
+    narrowed: Callable[[Parts], Parts] = lambda parts: parts,
+    lesson: Lesson = Lesson(),
 ) -> Run:
     """Train what a spec describes into a folder that is held; the rows are divided as for the whole spec.
 
-    `narrowed` may leave parts out of what is trained. Raises the errors of core.errors.
+    `narrowed` may leave parts out of what is trained, `lesson` tasks. Raises the errors of core.errors.
     """
     source = open_source(spec, folder.path)
+    division, findings = divide(source, source.spec.build())
+    whole, source = source, lesson.of(source, division.split)
     parts = source.spec.build()
     asked = narrowed(parts)
-    division, findings = divide(source, parts)
     start = start_from(source, parts, division.split)
-    _begin(folder, spec, source, parts, (division.split, findings), start)
+    _begin(folder, spec, replace(source, table=whole.table), parts, (division.split, findings), (start, lesson))
 
     def report(event: Mapping[str, Any]) -> None:
         folder.event(event)
@@ -58,15 +84,22 @@ def launch(
 
 
 def _begin(
-    folder: Folder, spec: Spec, source: Source, parts: Parts, divided: tuple[Split, list[Finding]], start: Start
+    folder: Folder,
+    spec: Spec,
+    source: Source,
+    parts: Parts,
+    divided: tuple[Split, list[Finding]],
+    begun: tuple[Start, Lesson],
 ) -> None:
     """Write down what the run is, or, where that stands there already, see that it is still the same."""
-    split, findings = divided
+    (split, findings), (start, lesson) = divided, begun
     resolved = source.spec.resolved()
-    told = {"table": fingerprint(source.table), "spec": resolved.to_yaml(), "start": start.digest}
+    told: dict[str, Any] = {"table": fingerprint(source.table), "spec": resolved.to_yaml(), "start": start.digest}
+    told |= {} if lesson.spoilt is None else {"spoilt": list(lesson.spoilt)}
     if (folder.path / "environment.json").exists():
         before = folder.read_json("environment.json").get("resumes_with", {})
         changed = ["another table"] if before.get("table") != told["table"] else []
+        changed += ["other answers made wrong"] if before.get("spoilt") != told.get("spoilt") else []
         changed += ["another model in model.start_from"] if before.get("start") != told["start"] else []
         if before.get("spec") != told["spec"]:
             then = Spec.from_text(str(before.get("spec")), name=str(folder.path))

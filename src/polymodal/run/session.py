@@ -20,7 +20,7 @@ from polymodal.model import Ensemble
 from polymodal.run.fitting import Fitted, read_samples
 from polymodal.run.folder import Folder
 from polymodal.run.judging import decoded_columns, drawn, group_labels, judge, predictions
-from polymodal.run.launching import Progress, Run, launch
+from polymodal.run.launching import Lesson, Progress, Run, launch
 from polymodal.run.tables import (
     as_parquet,
     contents,
@@ -39,13 +39,20 @@ __all__ = ["answers_nothing", "evaluate", "fit", "open_run", "opened_table", "pr
 
 
 def fit(
-    spec: Spec, out: Path, *, resume: bool = False, progress: Progress | None = None, command: str | None = None
+    spec: Spec,
+    out: Path,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    command: str | None = None,
+    lesson: Lesson | None = None,
 ) -> dict[str, Any]:
     """Train what a spec describes into the folder `out`, judge it on the test rows, and say how it went.
 
     Returns what `fit --json` prints. `resume` goes on with an interrupted run; it ends with the same weights as one
-    that was not. `command` is the command line that asked for it, which metrics.json keeps. Raises the errors of
-    core.errors: SpecError, DataError, GateError, DivergedError, ResourceError.
+    that was not. `command` is the command line that asked for it, which metrics.json keeps. `lesson` may leave tasks
+    out; the rows are divided as for all of them. Raises the errors of core.errors: SpecError, DataError, GateError,
+    DivergedError, ResourceError.
     """
     if not spec.tasks:
         raise SpecError(
@@ -58,7 +65,7 @@ def fit(
     began = time.monotonic()
     folder = Folder(out)
     with folder.hold(resume):
-        run = launch(folder, spec, progress)
+        run = launch(folder, spec, progress, lesson=lesson or Lesson())
         return _finish(run, time.monotonic() - began, command)
 
 

@@ -165,6 +165,11 @@ class Spec:
         made = plain_source(data, self.source.name)
         return Spec(replace(self.source, data=made.data), self.folder if folder is None else folder)
 
+    def only(self, tasks: Collection[str]) -> "Spec":
+        """The same spec without its other tasks."""
+        data = self.to_dict()
+        return self.replaced(data | {"tasks": {name: part for name, part in data["tasks"].items() if name in tasks}})
+
     def expanded(self, names: Sequence[str]) -> "Spec":
         """The same spec with patterns in `columns` replaced by the columns of a table.
 

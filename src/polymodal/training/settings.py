@@ -44,8 +44,9 @@ class Settings:
     processes. `together` names a column whose equal values are drawn in one step, so that a picture which many rows ask
     about is encoded once for all of them; rows of `mix` such steps are shuffled with one another, since a step in which
     everything shares a few values learns little about values (some 8 to 64 of them are well). `time_limit` is in
-    seconds. `gramian_at` says where task gradients are compared, when the balancer asks for that. `checkpoint_seconds`
-    is the time between checkpoints. Raises UsageProblem for a value out of range.
+    seconds. `gramian_at` says where task gradients are compared, when the balancer asks for that. Every
+    `cosines` steps the directions of the tasks' gradients at the features are compared and told (0 = never).
+    `checkpoint_seconds` is the time between checkpoints. Raises UsageProblem for a value out of range.
     """
 
     epochs: PositiveInt | None = None
@@ -68,6 +69,7 @@ class Settings:
     time_limit: PositiveFloat | None = None
     precision: Literal["32", "bf16"] = "32"
     gramian_at: Literal["parameters", "last_layer", "features"] = "features"
+    cosines: NonNegativeInt = 0
     checkpoint_seconds: NonNegativeFloat = 60.0
 
     def __post_init__(self) -> None:

@@ -1,0 +1,139 @@
+"""Which task helps and which one hurts another: each alone, all together, and all but one, at one budget."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from polymodal.core import UsageProblem, did_you_mean
+from polymodal.evaluation.advice import advice, sentences
+from polymodal.evaluation.arms import Arm, Bench
+from polymodal.evaluation.effects import Effect, effect, mean_effect
+
+__all__ = ["Poison", "Transfer", "transfer"]
+
+
+@dataclass(frozen=True)
+class Poison:
+    """A task, the share of its training answers that are made wrong, and the balancers that have to cope with it."""
+
+    task: str
+    rate: float = 0.4
+    balancers: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What came of learning tasks alone, together, and all but one.
+
+    `headlines` are the metrics by task, `alone` and `together` their means over the seeds. `gains` are how much better
+    a task does together than alone; `helps[task][other]` how much better it does with the other among the rest than
+    without. `relative` is the mean gain in percent. `cosines`, by a pair of tasks "a, b", are (step, cosine of their
+    gradients), the mean over seeds and members. `spread[balancer][task]` is what wrong answers of `poison` change.
+    `steps`, `seeds` and `tuned` (learning rates tried) are the budget that every way of learning had.
+    """
+
+    headlines: Mapping[str, str]
+    alone: Mapping[str, float]
+    together: Mapping[str, float]
+    gains: Mapping[str, Effect]
+    relative: Effect
+    helps: Mapping[str, Mapping[str, Effect]]
+    cosines: Mapping[str, Sequence[tuple[int, float]]]
+    poison: Poison | None
+    spread: Mapping[str, Mapping[str, Effect]]
+    steps: int
+    seeds: int
+    tuned: int
+
+    @property
+    def sentences(self) -> list[str]:
+        """What was found, a plain sentence for each finding."""
+        return sentences(self.headlines, self.gains, self.helps, self.spread, self.poison.task if self.poison else None)
+
+    @property
+    def advice(self) -> list[str]:
+        """What to do about it."""
+        return advice(self.gains, self.helps, self.cosines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON data."""
+        return asdict(self) | {"sentences": self.sentences, "advice": self.advice}
+
+
+def transfer(bench: Bench, poison: Poison | None = None) -> Transfer:
+    """Train what has to be compared, and compare it on the test rows.
+
+    With K tasks these are 2 K + 1 ways of learning (3 for two tasks), and for a poison one more for each balancer, and
+    one without it for each balancer that is not the spec's own. Raises UsageProblem for a single task, and for a task
+    that is not there.
+    """
+    names = tuple(bench.names)
+    if len(names) < 2:
+        raise _too_few(names)
+    if poison is not None and poison.task not in names:
+        raise _unknown(poison.task, names)
+    all_of_them = bench.scores(Arm(names))
+    alone = {name: bench.scores(Arm((name,)))[name] for name in names}
+    fewer = {other: bench.scores(Arm(tuple(name for name in names if name != other))) for other in names}
+    helps = {
+        name: {other: effect(all_of_them[name], fewer[other][name]) for other in names if other != name}
+        for name in names
+    }
+    return Transfer(
+        bench.headlines,
+        {name: float(alone[name].values.mean()) for name in names},
+        {name: float(all_of_them[name].values.mean()) for name in names},
+        {name: effect(all_of_them[name], alone[name]) for name in names},
+        mean_effect([(all_of_them[name], alone[name]) for name in names]),
+        helps,
+        _cosines(bench, Arm(names)),
+        poison,
+        {} if poison is None else _spread(bench, names, poison),
+        bench.steps,
+        len(bench.seeds),
+        bench.tune,
+    )
+
+
+def _spread(bench: Bench, names: tuple[str, ...], poison: Poison) -> dict[str, dict[str, Effect]]:
+    """By balancer, how much better or worse each task does once answers of the poisoned one are wrong."""
+    found = {}
+    for balancer in poison.balancers or (None,):
+        clean = bench.scores(Arm(names, balancer))
+        wrong = bench.scores(Arm(names, balancer, (poison.task, poison.rate)))
+        found[balancer or "as in the spec"] = {name: effect(wrong[name], clean[name]) for name in names}
+    return found
+
+
+def _cosines(bench: Bench, arm: Arm) -> dict[str, list[tuple[int, float]]]:
+    """By pair of tasks, the mean cosine at each step that was looked at; steps where one had no label are left out."""
+    seen: dict[str, dict[int, list[float]]] = {}
+    for event in bench.cosines(arm):
+        names, found = event["names"], event["cosines"]
+        for place, name in enumerate(names):
+            for other in range(place + 1, len(names)):
+                if found[place][other] is not None and {name, names[other]} <= set(arm.tasks):
+                    steps = seen.setdefault(f"{name}, {names[other]}", {})
+                    steps.setdefault(int(event["step"]), []).append(found[place][other])
+    return {
+        pair: [(step, float(np.mean(values))) for step, values in sorted(steps.items())] for pair, steps in seen.items()
+    }
+
+
+def _too_few(names: Sequence[str]) -> UsageProblem:
+    return UsageProblem(
+        "too-few-tasks",
+        where="tasks",
+        expected="two tasks or more, which may help or hurt one another",
+        found=", ".join(names) or "none",
+        remedy="add a task to the spec",
+    )
+
+
+def _unknown(task: str, names: Sequence[str]) -> UsageProblem:
+    expected = f"a task of the spec: {', '.join(names)}"
+    return UsageProblem(
+        "unknown-task", where="--poison", expected=expected, found=f'"{task}"', remedy=did_you_mean(task, names)
+    )

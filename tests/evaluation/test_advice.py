@@ -1,0 +1,50 @@
+"""Sentences say what the intervals say, and advice follows from harm that is sure."""
+
+from polymodal.evaluation.advice import advice, sentences
+from polymodal.evaluation.effects import Effect
+
+GOOD, BAD, EVEN = Effect(0.05, 0.02, 0.08), Effect(-0.05, -0.08, -0.02), Effect(0.01, -0.02, 0.04)
+HEADLINES = {"a": "accuracy", "b": "mae", "c": "auroc"}
+
+
+def helps(**found: dict[str, Effect]) -> dict[str, dict[str, Effect]]:
+    return {name: {other: EVEN for other in "abc" if other != name} | found.get(name, {}) for name in "abc"}
+
+
+def test_each_gain_is_told_and_only_sure_help_and_harm():
+    told = sentences(HEADLINES, {"a": GOOD, "b": BAD, "c": EVEN}, helps(b={"c": BAD}), {})
+    assert told == [
+        "a is better learned with the others than alone: accuracy +0.05 (+0.02 to +0.08).",
+        "b is better learned alone than with the others: mae -0.05 (-0.08 to -0.02).",
+        "c is learned as well alone as with the others, as far as these rows can tell: auroc +0.01 (-0.02 to +0.04).",
+        "c hurts b: mae -0.05 (-0.08 to -0.02) with it among the rest.",
+    ]
+
+
+def test_harm_that_spreads_is_told_of_the_others_only():
+    spread = {"equal": {"a": BAD, "b": BAD, "c": EVEN}, "upgrad": {"a": BAD, "b": EVEN, "c": EVEN}}
+    told = sentences(HEADLINES, {}, {}, spread, "a")
+    assert told[0].startswith("Harm done to a spreads to b (-0.05")
+    assert told[1] == "Harm done to a does not spread to the other tasks by more than chance, balanced by upgrad."
+
+
+def test_a_task_that_only_hurts_is_left_out():
+    (told,) = advice(dict.fromkeys("abc", EVEN), helps(b={"c": BAD}), {})
+    assert told.startswith("Leave c out of what b learns from")
+
+
+def test_a_task_that_helps_one_and_hurts_another_is_grouped():
+    (told,) = advice(dict.fromkeys("abc", EVEN), helps(b={"c": BAD}, a={"c": GOOD}), {})
+    assert told == "Learn c with a only: it helps there, and hurts b."
+
+
+def test_gradients_that_pull_apart_ask_for_a_balancer_where_harm_was_seen():
+    apart = {"b, c": [(0, -0.3), (10, -0.5)], "a, b": [(0, -0.9)]}
+    told = advice(dict.fromkeys("abc", EVEN), helps(b={"c": BAD}), apart)
+    assert [("upgrad" in line, "b and c" in line) for line in told] == [(False, False), (True, True)]
+
+
+def test_without_harm_the_tasks_stay_together():
+    assert advice({"a": GOOD, "b": EVEN, "c": EVEN}, helps(), {})[0].startswith("Keep the tasks together")
+    assert advice(dict.fromkeys("abc", EVEN), helps(), {})[0].startswith("No evidence")
+    assert advice({"a": BAD, "b": EVEN, "c": EVEN}, helps(), {})[0].startswith("Learn a alone")
