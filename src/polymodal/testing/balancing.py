@@ -32,6 +32,7 @@ def check_balancer(balancer: Balancer, draws: int = 20) -> None:
         _check_one_task(balancer, losses, jacobian)
         for claim in sorted(balancer.claims):
             CLAIMS[claim](balancer, losses, jacobian)
+    _check_hard_gradients(balancer)
     _check_state(balancer)
 
 
@@ -80,6 +81,27 @@ def _check_one_task(balancer: Balancer, losses: Tensor, jacobian: Tensor) -> Non
         require(abs(weight - 1) < 1e-6, f"{_who(balancer)}: a single task has weight 1, found {weight}")
 
 
+def _check_hard_gradients(balancer: Balancer) -> None:
+    """Gradients that are zero, equal, parallel or opposite, and very small or large ones: weights stay finite."""
+    losses, (first, second, third) = torch.tensor([0.5, 1.0, 2.0]), _draw(0, tasks=3, ratio=1.0)[1]
+    hard = {
+        "one gradient is zero": [first, 0 * first, second],
+        "all gradients are zero": [0 * first, 0 * first, 0 * first],
+        "equal gradients": [first, first, second],
+        "parallel gradients": [first, 3 * first, 1e-3 * first],
+        "opposite gradients": [first, -first, second],
+        "opposite gradients alone": [first, -2 * first, -first],
+        "gradients without a common way": [first, second, -first - second],
+    }
+    for name, rows in hard.items():
+        for unit in (1e-12, 1.0, 1e12):
+            found = _weigh(balancer, losses, torch.stack(rows) * unit)
+            fits = bool(torch.isfinite(found).all())
+            require(fits, f"{_who(balancer)}: weights are finite where {name} (times {unit:g}), found {found.tolist()}")
+    far = _weigh(balancer, losses * 1e-12, torch.stack([first, 1e12 * second, 1e-12 * third]))
+    require(bool(torch.isfinite(far).all()), f"{_who(balancer)}: weights are finite for far sizes, found {far}")
+
+
 def _check_permutation(balancer: Balancer, losses: Tensor, jacobian: Tensor) -> None:
     order = torch.arange(len(losses)).flip(0).roll(1)
     found = _weigh(balancer, losses[order], jacobian[order])
@@ -103,10 +125,58 @@ def _check_conflict(balancer: Balancer, losses: Tensor, jacobian: Tensor) -> Non
     require(worst > -1e-4, f"{_who(balancer)}: non_conflicting, a task is pulled back with a cosine of {worst:.4f}")
 
 
+def _check_linear(balancer: Balancer, losses: Tensor, jacobian: Tensor) -> None:
+    """Units of the losses that are the sum of two others give the sum of the two steps."""
+    one = torch.logspace(-1, 1, len(losses), dtype=torch.float64)
+    other = one.flip(0) + 0.5
+
+    def step(units: Tensor) -> Tensor:
+        scaled = jacobian * units.unsqueeze(1)
+        return _weigh(balancer, losses.double() * units, scaled) @ scaled
+
+    found, wanted = step(one + other), step(one) + step(other)
+    apart = float((found - wanted).norm() / wanted.norm().clamp(min=1e-300))
+    require(apart < 1e-6, f"{_who(balancer)}: linear_under_scaling, the steps are apart by a share of {apart:.2g}")
+
+
+def _check_sign(balancer: Balancer, losses: Tensor, jacobian: Tensor) -> None:
+    found = _weigh(balancer, losses, jacobian)
+    require(bool((found >= 0).all()), f"{_who(balancer)}: non_negative, found {found.tolist()}")
+
+
+def _check_projections(balancer: Balancer, losses: Tensor, jacobian: Tensor) -> None:
+    """Every task gains the same for a unit of its gradient, and something."""
+    found = jacobian @ (_weigh(balancer, losses.double(), jacobian) @ jacobian) / jacobian.norm(dim=1)
+    fits = float(found.min()) > 0 and float(found.max() / found.min()) < 1 + 1e-4
+    require(fits, f"{_who(balancer)}: equal_projections, found {found.tolist()}")
+
+
+def _check_products(balancer: Balancer, losses: Tensor, jacobian: Tensor) -> None:
+    """The Nash condition but for a factor: one over the weight is what the task gains."""
+    weights = _weigh(balancer, losses.double(), jacobian)
+    found = weights * (jacobian @ (weights @ jacobian))
+    fits = float(found.min()) > 0 and float(found.max() / found.min()) < 1 + 1e-4
+    require(fits, f"{_who(balancer)}: equal_products, found {found.tolist()}")
+
+
+def _check_shortest(balancer: Balancer, losses: Tensor, jacobian: Tensor) -> None:
+    """No gradient lies nearer to zero, seen along the step: what a shortest vector of a hull is known by."""
+    weights = _weigh(balancer, losses.double(), jacobian)
+    step = weights / weights.sum() @ jacobian
+    share = float((jacobian @ step).min() / (step @ step))
+    fits = bool((weights >= 0).all()) and share > 1 - 1e-4
+    require(fits, f"{_who(balancer)}: shortest, a gradient reaches only {share:.6f} of the step, weights {weights}")
+
+
 CLAIMS: dict[str, Callable[[Balancer, Tensor, Tensor], None]] = {
     "permutation_invariant": _check_permutation,
     "scale_invariant": _check_scale,
+    "linear_under_scaling": _check_linear,
     "non_conflicting": _check_conflict,
+    "non_negative": _check_sign,
+    "equal_projections": _check_projections,
+    "equal_products": _check_products,
+    "shortest": _check_shortest,
 }
 
 
