@@ -45,6 +45,11 @@ def changed(**methods):
     return type("Changed", (Equal,), methods)()
 
 
+def claiming(claim, kind=Equal):
+    """A method that promises what it does not keep."""
+    return type("Claiming", (kind,), {"claims": frozenset({claim})})()
+
+
 def in_order(self, losses, gramian):
     weights = torch.linspace(1, 2, len(losses)) if len(losses) > 1 else torch.ones(1)
     return torch.where(losses.isnan(), 0.0, weights)
@@ -62,6 +67,22 @@ class Counting(Inverse):
         return weights if len(losses) == 1 else weights * self.steps
 
 
+class Dividing(Balancer):
+    """Each gradient at unit length, whether it has one or not."""
+
+    needs_gramian = True
+
+    def weights(self, losses, gramian):
+        here = ~losses.isnan()
+        sizes = gramian.diagonal().sqrt()
+        return torch.where(here, sizes.sum() / sizes / here.sum(), 0.0).to(losses.dtype)
+
+
+def signed(losses):
+    weights = torch.where(torch.arange(len(losses)) == 1, -1.0, 1.0)
+    return torch.where(losses.isnan(), 0.0, weights)
+
+
 BROKEN = {
     "one weight for each task": changed(weights=lambda s, losses, g: torch.ones(1 + len(losses))),
     "weights are finite": changed(weights=lambda s, losses, g: losses / 0),
@@ -72,6 +93,12 @@ BROKEN = {
     "permutation_invariant": changed(weights=in_order),
     "scale_invariant": changed(claims=frozenset({"scale_invariant"})),
     "non_conflicting": changed(claims=frozenset({"non_conflicting"})),
+    "linear_under_scaling": claiming("linear_under_scaling", Inverse),
+    "non_negative": changed(claims=frozenset({"non_negative"}), weights=lambda s, losses, g: signed(losses)),
+    "equal_projections": claiming("equal_projections"),
+    "equal_products": claiming("equal_products"),
+    "shortest": claiming("shortest"),
+    "one gradient is zero": Dividing(),
     "nobody knows how": changed(claims=frozenset({"always_right"})),
     "plain JSON": changed(state=lambda s: {"running": torch.zeros(2)}),
     "bit for bit": Counting(),
