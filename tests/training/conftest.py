@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polymodal.balancing import Uncertainty
+from polymodal.balancing import Balancer, Uncertainty
 from polymodal.core.seeding import seeded
 from polymodal.data.base import DataTable, Rows
 from polymodal.data.samples import Samples
@@ -25,7 +25,7 @@ class Small:
     samples: Samples
     rows: dict[str, Rows]
     settings: Settings
-    balancer: Uncertainty
+    balancer: Balancer
 
 
 def small_frame(rows: int = 96) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from polymodal.fusion import Bottleneck, Early, Fusion, Intermediate, Late
 from polymodal.model import Model
 from polymodal.training import Settings
 from polymodal.training.gradients import (
+    TaskGradients,
     diverged,
     gramian,
     gramian_places,
@@ -190,6 +191,39 @@ def test_taking_the_gramian_leaves_the_gradients_to_the_step(small: Small, batch
     assert all(weight.grad is None for weight in small.model.parameters())
     losses.sum().backward()
     assert all(head.weight.grad is not None for head in small.model.heads.values())
+
+
+@pytest.mark.parametrize("lacking", [None, "sick", "score"])
+def test_gradients_that_were_kept_are_those_of_the_weighted_sum(
+    small: Small, batch: Batch, lacking: str | None
+) -> None:
+    model = small.model
+    given = batch if lacking is None else unlabelled(batch, lacking)
+    losses, places = places_of(model, given, "parameters")
+    known = ~losses.isnan()
+    shares = torch.where(known, torch.tensor([0.3, 2.0]), 0.0)
+    rest = 0.5 * sum(weight.square().sum() for weight in model.encoders.parameters())
+    (losses[known] @ shares[known] + rest).backward(retain_graph=True)
+    wanted = [weight.grad for weight in model.parameters()]
+    held = TaskGradients.of(losses, model.parameters())
+    torch.testing.assert_close(held.gramian(places), gramian(losses, places))
+    held.fill(shares, rest)
+    for weight, slope in zip(model.parameters(), wanted, strict=True):
+        assert (weight.grad is None) == (slope is None)
+        if slope is not None:
+            torch.testing.assert_close(weight.grad, slope)
+
+
+def test_a_weight_that_no_task_uses_keeps_no_gradient_and_a_frozen_one_is_left_alone(
+    small: Small, batch: Batch
+) -> None:
+    small.model.encoders["first"].requires_grad_(False)
+    losses, _ = places_of(small.model, unlabelled(batch, "sick"), "parameters")
+    held = TaskGradients.of(losses, small.model.parameters())
+    held.fill(torch.tensor([0.0, 1.0]))
+    idle = [*small.model.heads["sick"].parameters(), *small.model.encoders["first"].parameters()]
+    assert all(weight.grad is None for weight in idle)
+    assert all(weight.grad is not None for weight in small.model.heads["score"].parameters())
 
 
 def numbers(*parts: nn.Module) -> set[int]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from polymodal.balancing import Balancer, GradNorm, NashMTL, PCGrad
 from polymodal.core import DivergedError
 from polymodal.training import Interrupted, Settings, train
 from polymodal.training.checkpoints import tensors_as_bytes
@@ -47,6 +48,34 @@ def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path, quick: Se
     trainer = run(continued, tmp_path)
     assert trainer.state.counters.step == 24
     assert digest(continued) == digest(whole)
+
+
+@pytest.mark.parametrize("where", ["features", "last_layer", "parameters"])
+@pytest.mark.parametrize("balancer", [PCGrad, NashMTL, GradNorm])
+def test_a_run_that_compares_gradients_resumes_exactly(
+    tmp_path: Path, quick: Settings, where: Any, balancer: type[Balancer]
+) -> None:
+    settings = dataclasses.replace(quick, epochs=2, gramian_at=where)
+    whole, cut, continued = (dataclasses.replace(make_small(settings), balancer=balancer()) for _ in range(3))
+    run(whole)
+    with pytest.raises(Interrupted):
+        run(cut, tmp_path, after(3))
+    run(continued, tmp_path)
+    assert digest(continued) == digest(whole)
+
+
+@pytest.mark.parametrize("modality_dropout", [0.0, 0.5])
+def test_gradients_that_are_kept_train_as_a_further_pass_does(
+    quick: Settings, monkeypatch: pytest.MonkeyPatch, modality_dropout: float
+) -> None:
+    settings = dataclasses.replace(quick, epochs=2, gramian_at="parameters", modality_dropout=modality_dropout)
+    kept, plain = (dataclasses.replace(make_small(settings), balancer=PCGrad()) for _ in range(2))
+    run(kept)
+    compared = Trainer._compared
+    monkeypatch.setattr(Trainer, "_compared", lambda self, *given: (compared(self, *given)[0], None))
+    run(plain)
+    for one, other in zip(kept.model.parameters(), plain.model.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, quick: Settings) -> None:

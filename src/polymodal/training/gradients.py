@@ -1,6 +1,6 @@
 """Losses of the tasks, inner products of their gradients, and the guard against numbers that are not finite."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from polymodal.training.settings import Settings
 
 __all__ = [
     "Alone",
+    "TaskGradients",
     "decided_alone",
     "diverged",
     "gramian",
@@ -144,6 +145,59 @@ def gramian(losses: Tensor, places: Sequence[Tensor]) -> Tensor:
         rows.append(torch.cat([part.detach().flatten().double() for part in parts]))
     jacobian = torch.stack(rows)
     return jacobian @ jacobian.T
+
+
+@dataclass(frozen=True)
+class TaskGradients:
+    """The gradients of each task at all weights, kept until the step: one backward pass for each task, and no other.
+
+    `rows` holds, by task, the gradient of each of the `weights`, None where the task does not use it; a task without
+    labels has no gradients.
+    """
+
+    weights: Sequence[Tensor]
+    rows: Sequence[Sequence[Tensor | None]]
+
+    @classmethod
+    def of(cls, losses: Tensor, weights: Iterable[Tensor]) -> "TaskGradients":
+        """Those of `losses` (tasks,) at the weights that learn; the graph is kept."""
+        learning = [weight for weight in weights if weight.requires_grad]
+        nothing: Sequence[Tensor | None] = [None] * len(learning)
+        known = (~losses.isnan()).tolist()
+        rows = [
+            torch.autograd.grad(loss, learning, retain_graph=True, allow_unused=True) if here else nothing
+            for loss, here in zip(losses, known, strict=True)
+        ]
+        return cls(learning, rows)
+
+    def gramian(self, places: Sequence[Tensor]) -> Tensor:
+        """(tasks, tasks) inner products at some of the weights, as the function `gramian` finds them."""
+        chosen = {id(place) for place in places}
+        at = [number for number, weight in enumerate(self.weights) if id(weight) in chosen]
+        nothing = {number: torch.zeros_like(self.weights[number]) for number in at}
+        flat = [torch.cat([_or(row[number], nothing[number]).flatten() for number in at]) for row in self.rows]
+        jacobian = torch.stack(flat).double()
+        return jacobian @ jacobian.T
+
+    def fill(self, shares: Tensor, rest: Tensor | None = None) -> None:
+        """Set the gradient of every weight to the sum over tasks by their shares (tasks,), and add that of `rest`."""
+        made: dict[int, Tensor] = {}
+        for share, row in zip(shares.tolist(), self.rows, strict=True):
+            used = {number: slope for number, slope in enumerate(row) if slope is not None}
+            again = made.keys() & used.keys()
+            if again:
+                torch._foreach_add_([made[n] for n in again], [used[n] for n in again], alpha=share)
+            fresh = [number for number in used if number not in again]
+            if fresh:
+                made.update(zip(fresh, torch._foreach_mul([used[n] for n in fresh], share), strict=True))
+        for number, weight in enumerate(self.weights):
+            weight.grad = made.get(number)
+        if rest is not None and rest.requires_grad:
+            torch.autograd.backward(rest, inputs=list(self.weights))
+
+
+def _or(slope: Tensor | None, nothing: Tensor) -> Tensor:
+    return nothing if slope is None else slope
 
 
 def gramian_places(model: Model, representation: Representation, settings: Settings) -> list[Tensor]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from polymodal.balancing.base import Balancer
-from polymodal.core import Batch
+from polymodal.core import Batch, Representation
 from polymodal.core.masking import keep
 from polymodal.core.seeding import reseed, seeded, torch_generator
 from polymodal.data.base import Rows
@@ -79,32 +79,48 @@ class Trainer:
                 judged = state.modulation.asked(judged)
             penalty = learner.penalties()
         objective, known = judged.lowered, judged.known
-        if state.balancer.needs_gramian:
-            places = gradients.gramian_places(learner.model, representation, settings)
-            weights = state.balancer.weights(objective.detach(), gradients.gramian(objective, places))
-        else:
-            weights = state.balancer.weights(objective.detach(), None)
+        products, held = self._compared(objective, representation)
+        weights = state.balancer.weights(objective.detach(), products)
         for group in state.optimiser.param_groups:
             group["lr"] = settings.lr * self.rate(number)
         if known.any():
             total = objective @ weights if known.all() else keep(objective * weights, known).sum()
-            self._descend(total if penalty is None else total + penalty, judged, batch, weights)
+            loss = total if penalty is None else total + penalty
+            self._guard(loss, "loss", judged, batch)
+            state.optimiser.zero_grad()
+            if held is not None:
+                held.fill(weights, penalty)
+            elif state.modulation is not None:
+                state.modulation.backward(self.fabric, loss, judged, weights, number)
+            else:
+                self.fabric.backward(loss)
+            self._descend(judged, batch)
         state.counters.step += 1
         if state.counters.step % AVERAGED_EVERY == 0:
             state.average()
         return judged.losses.detach()
 
-    def _descend(self, loss: Tensor, judged: Judged, batch: Batch, weights: Tensor) -> None:
-        state, modulation = self.state, self.state.modulation
-        self._guard(loss, "loss", judged, batch)
-        state.optimiser.zero_grad()
-        if modulation is None:
-            self.fabric.backward(loss)
-        else:
-            modulation.backward(self.fabric, loss, judged, weights, state.counters.step)
-        norm = torch.nn.utils.clip_grad_norm_(state.live, self.settings.clip)
+    def _compared(
+        self, objective: Tensor, representation: Representation
+    ) -> tuple[Tensor | None, gradients.TaskGradients | None]:
+        """The inner products of the task gradients, where the balancer asks for them.
+
+        Also the gradients themselves, where they are compared at all weights: the step then needs no further pass.
+        """
+        state, settings = self.state, self.settings
+        if not state.balancer.needs_gramian:
+            return None, None
+        places = gradients.gramian_places(state.model, representation, settings)
+        if settings.gramian_at != "parameters" or state.modulation is not None:
+            return gradients.gramian(objective, places), None
+        held = gradients.TaskGradients.of(objective, state.live)
+        return held.gramian(places), held
+
+    def _descend(self, judged: Judged, batch: Batch) -> None:
+        """Move the weights by their gradients."""
+        norm = torch.nn.utils.clip_grad_norm_(self.state.live, self.settings.clip)
         self._guard(norm, "gradient", judged, batch)
-        state.optimiser.step()
+        self.state.optimiser.step()
 
     def _guard(self, value: Tensor, what: str, judged: Judged, batch: Batch) -> None:
         """Stop before the weights are touched by a number that is not finite."""
