@@ -4,8 +4,8 @@ Questions and bars, float64 on one thread:
 - conflicts: 200 random matrices of task gradients (3 to 11 tasks, 20 numbers, sizes spread over a ratio of 1 to 10⁶) in
   which at least two tasks conflict. How often does a step go against a task, by a cosine under −.001? `up_grad`: never.
   Beside it the other methods that promise it, the plain sum, and torchjd's UPGrad where it is installed.
-- nash: 99 such matrices of 2, 3 and 11 tasks and ratios of 1, 100 and 10⁴, and 33 of 10⁶. How often is a weight times its task's gain
-  more than 1 % away from the mean over tasks? `nash_mtl`: never.
+- nash: 99 such matrices of 2, 3 and 11 tasks and ratios of 1, 100 and 10⁴, and 33 of 10⁶. How often is a weight times
+  its task's gain more than 1 % away from the mean over tasks? `nash_mtl`: never.
 - time: median of 300 calls at 3 tasks, and at 11: `up_grad` .5 ms, `nash_mtl` 1 ms at 3 tasks.
 - toy: the two losses of two numbers of Navon et al. 2022 (after Liu et al. 2021), the first one a tenth as large; Adam
   with a rate of .001, 35,000 steps, their 5 starts. How many end on the front (no further than .3 from its line), and

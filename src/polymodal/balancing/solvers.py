@@ -31,7 +31,9 @@ Solve = Callable[[Vector, Vector], Vector]
 RIDGE = 1e-13  # of a unit gradient: lets parallel and opposite gradients be solved for, below what float64 can tell
 STALLED = 1e-12  # a slope this close to zero is zero
 SWEEPS = 20  # active-set changes for each task; a few for each are common
-NEWTON = 100  # steps; six to ten are common, more where no step helps all tasks
+FLAT = 1e-10  # the ridge under a barrier: it bounds the point that opposite gradients would send to infinity
+NEWTON = 60  # steps; six to ten are common, about 25 where no step helps all tasks
+ENOUGH = 1e-8  # what a last Newton step gains: it squares the error
 HALVINGS = 40
 
 
@@ -144,7 +146,7 @@ def fair_point(cosines: Vector, pulls: Vector, power: float) -> Vector:
     `cosines` A, `pulls` q (k,) > 0, `power` p > 0; p = 1 is −Σ qᵢ log xᵢ. Where gradients are opposite the least value
     would be at infinity; the ridge keeps it where the direction can be read off.
     """
-    curved = cosines + RIDGE * np.eye(len(pulls))
+    curved = cosines + FLAT * np.eye(len(pulls))
 
     def value(x: Vector) -> float:
         gain = np.log(x) if power == 1 else x ** (1 - power) / (1 - power)
@@ -160,10 +162,10 @@ def fair_point(cosines: Vector, pulls: Vector, power: float) -> Vector:
         stretch = 1.0 / np.sqrt(scaled.diagonal())
         inner = np.linalg.solve(scaled * np.outer(stretch, stretch), -(slope * x) * stretch) * stretch
         gain = float(-(slope * x) @ inner)
-        if not gain > 1e-22 * (1.0 + abs(now)):
-            break
         share = 1.0 if inner.min() >= -0.9 else -0.9 / float(inner.min())
         x, now = _descended(value, x, now, x * inner * share, gain * share)
+        if not gain > ENOUGH:
+            break
     return x
 
 

@@ -136,15 +136,7 @@ def gramian(losses: Tensor, places: Sequence[Tensor]) -> Tensor:
 
     A task whose loss is NaN (no labels) has a row and a column of zeros. One backward pass for each task.
     """
-    rows = []
-    for loss in losses:
-        if loss.isnan():
-            rows.append(torch.zeros(sum(place.numel() for place in places), dtype=torch.float64, device=loss.device))
-            continue
-        parts = torch.autograd.grad(loss, places, retain_graph=True, allow_unused=True, materialize_grads=True)
-        rows.append(torch.cat([part.detach().flatten().double() for part in parts]))
-    jacobian = torch.stack(rows)
-    return jacobian @ jacobian.T
+    return TaskGradients.of(losses, places).gramian(places)
 
 
 @dataclass(frozen=True)
@@ -159,9 +151,9 @@ class TaskGradients:
     rows: Sequence[Sequence[Tensor | None]]
 
     @classmethod
-    def of(cls, losses: Tensor, weights: Iterable[Tensor]) -> "TaskGradients":
-        """Those of `losses` (tasks,) at the weights that learn; the graph is kept."""
-        learning = [weight for weight in weights if weight.requires_grad]
+    def of(cls, losses: Tensor, places: Iterable[Tensor]) -> "TaskGradients":
+        """Those of `losses` (tasks,) at the tensors that ask for a gradient; the graph is kept."""
+        learning = [place for place in places if place.requires_grad]
         nothing: Sequence[Tensor | None] = [None] * len(learning)
         known = (~losses.isnan()).tolist()
         rows = [
@@ -171,13 +163,18 @@ class TaskGradients:
         return cls(learning, rows)
 
     def gramian(self, places: Sequence[Tensor]) -> Tensor:
-        """(tasks, tasks) inner products at some of the weights, as the function `gramian` finds them."""
+        """(tasks, tasks) inner products at some of the weights, in float64."""
         chosen = {id(place) for place in places}
-        at = [number for number, weight in enumerate(self.weights) if id(weight) in chosen]
-        nothing = {number: torch.zeros_like(self.weights[number]) for number in at}
-        flat = [torch.cat([_or(row[number], nothing[number]).flatten() for number in at]) for row in self.rows]
-        jacobian = torch.stack(flat).double()
-        return jacobian @ jacobian.T
+        count, device = len(self.rows), places[0].device if places else None
+        found = torch.zeros(count, count, dtype=torch.float64, device=device)
+        # One place after the other: all gradients side by side would be one more copy of each, several times as dear.
+        for number, weight in enumerate(self.weights):
+            slopes = [row[number] for row in self.rows]
+            if id(weight) in chosen and any(slope is not None for slope in slopes):
+                whole = [torch.zeros_like(weight) if slope is None else slope for slope in slopes]
+                jacobian = torch.stack(whole).flatten(1).double()
+                found += jacobian @ jacobian.T
+        return found
 
     def fill(self, shares: Tensor, rest: Tensor | None = None) -> None:
         """Set the gradient of every weight to the sum over tasks by their shares (tasks,), and add that of `rest`."""
@@ -191,13 +188,10 @@ class TaskGradients:
             if fresh:
                 made.update(zip(fresh, torch._foreach_mul([used[n] for n in fresh], share), strict=True))
         for number, weight in enumerate(self.weights):
-            weight.grad = made.get(number)
+            slope = made.get(number)
+            weight.grad = None if slope is None else slope.contiguous()  # convolutions leave them in another order
         if rest is not None and rest.requires_grad:
             torch.autograd.backward(rest, inputs=list(self.weights))
-
-
-def _or(slope: Tensor | None, nothing: Tensor) -> Tensor:
-    return nothing if slope is None else slope
 
 
 def gramian_places(model: Model, representation: Representation, settings: Settings) -> list[Tensor]:
