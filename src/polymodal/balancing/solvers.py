@@ -33,7 +33,7 @@ STALLED = 1e-12  # a slope this close to zero is zero
 SWEEPS = 20  # active-set changes for each task; a few for each are common
 FLAT = 1e-10  # the ridge under a barrier: it bounds the point that opposite gradients would send to infinity
 NEWTON = 60  # steps; six to ten are common, about 25 where no step helps all tasks
-ENOUGH = 1e-8  # what a last Newton step gains: it squares the error
+ENOUGH = 1e-5  # the share by which a last Newton step moves: what remains is about its square
 HALVINGS = 40
 
 
@@ -164,7 +164,7 @@ def fair_point(cosines: Vector, pulls: Vector, power: float) -> Vector:
         gain = float(-(slope * x) @ inner)
         share = 1.0 if inner.min() >= -0.9 else -0.9 / float(inner.min())
         x, now = _descended(value, x, now, x * inner * share, gain * share)
-        if not gain > ENOUGH:
+        if not np.abs(inner).max() > ENOUGH:
             break
     return x
 
