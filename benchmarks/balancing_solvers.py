@@ -8,7 +8,7 @@ Questions and bars, float64 on one thread:
   its task's gain more than 1 % away from the mean over tasks? `nash_mtl`: never.
 - time: median of 300 calls at 3 tasks, and at 11: `up_grad` .5 ms, `nash_mtl` 1 ms at 3 tasks.
 - toy: the two losses of two numbers of Navon et al. 2022 (after Liu et al. 2021), the first one a tenth as large; Adam
-  with a rate of .001, 35,000 steps, their 5 starts. How many end on the front (no further than .3 from its line), and
+  with a rate of .001, 35,000 steps or until none moves by .02 in 2,000, their 5 starts. How many end on the front (no further than .3 from its line), and
   in the middle half of it? `nash_mtl`: 5 of 5. The losses go down to −20, so that methods which need losses above zero
   are given them less that lowest value, which a real problem would not tell.
 
@@ -154,8 +154,8 @@ def losses(x: Numbers) -> tuple[Numbers, Numbers]:
 
 def toy() -> Iterator[Row]:
     """A row for each method."""
-    for kind in (NashMTL, Equal, GeometricMean, FAMO, UPGrad, PCGrad, MGDA, CAGrad, ImtlG, FairGrad):
-        x, mean, square = STARTS.copy(), np.zeros_like(STARTS), np.zeros_like(STARTS)
+    for kind in (NashMTL, Equal, GeometricMean, FAMO, UPGrad, MGDA, CAGrad):
+        before, x, mean, square = STARTS + 1, STARTS.copy(), np.zeros_like(STARTS), np.zeros_like(STARTS)
         methods = [kind() for _ in STARTS]
         for step in range(1, STEPS + 1):
             values, gradients = losses(x)
@@ -164,6 +164,10 @@ def toy() -> Iterator[Row]:
             shares = [method.weights(*given).numpy() for method, *given in zip(methods, above, products, strict=True)]
             slope = np.einsum("st,stx->sx", np.stack(shares), gradients)
             mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+            if step % 2000 == 0:
+                if np.abs(x - before).max() < 0.02:
+                    break
+                before = x
             x = x - RATE * mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
         front = (np.abs(x[:, 1] + 8) < 0.3) & (np.abs(x[:, 0]) < 7.05)
         middle = front & (np.abs(x[:, 0]) <= 3.5)
@@ -171,7 +175,7 @@ def toy() -> Iterator[Row]:
         bar = {"bar": "5 and 5", "bar_met": bool(middle.all())} if kind is NashMTL else {}
         ends = " ".join(f"{across:.1f},{up:.1f}" for across, up in x)
         row = {"question": "toy", "method": name, "of": len(x), "on_front": int(front.sum())}
-        yield row | {"in_middle": int(middle.sum()), "ends": ends} | bar
+        yield row | {"in_middle": int(middle.sum()), "steps": step, "ends": ends} | bar
 
 
 def main(*parts: str) -> None:

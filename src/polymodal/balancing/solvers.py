@@ -31,9 +31,9 @@ Solve = Callable[[Vector, Vector], Vector]
 RIDGE = 1e-13  # of a unit gradient: lets parallel and opposite gradients be solved for, below what float64 can tell
 STALLED = 1e-12  # a slope this close to zero is zero
 SWEEPS = 20  # active-set changes for each task; a few for each are common
-FLAT = 1e-10  # the ridge under a barrier: it bounds the point that opposite gradients would send to infinity
+FLAT = 1e-11  # the ridge under a barrier: it bounds the point that opposite gradients would send to infinity
 NEWTON = 60  # steps; six to ten are common, about 25 where no step helps all tasks
-ENOUGH = 1e-5  # the share by which a last Newton step moves: what remains is about its square
+ENOUGH = 1e-4  # the share by which a last Newton step moves: what remains is about its square
 HALVINGS = 40
 
 
