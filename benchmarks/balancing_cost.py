@@ -8,7 +8,7 @@ the inner products of its `jac` where fewer are compared. It takes all tasks at 
 one through the convolution net, whose backward pass it cannot take at once.
 Bars: times the plain sum, at most 1.35 at the features, and at most 2.5 at all parameters for `pc_grad`, `up_grad`,
 `mgda` and `nash_mtl`; and no dearer than torchjd's step. Read by: medians of paired ratios; single steps alternate in
-one process, and which side begins goes round.
+one process, and which side begins goes round. Time is that of the processor.
 
     OMP_NUM_THREADS=1 python benchmarks/balancing_cost.py [ROUNDS]
 """
@@ -30,7 +30,7 @@ from PIL import Image as Pillow
 from record import write
 from torch import Tensor
 
-from polymodal.balancing import MGDA, Balancer, Equal, GradNorm, ImtlG, NashMTL, PCGrad, Uncertainty, UPGrad
+from polymodal.balancing import MGDA, Balancer, Equal, NashMTL, PCGrad, Uncertainty, UPGrad
 from polymodal.core import Batch, Representation
 from polymodal.core.seeding import seeded
 from polymodal.data.base import DataTable
@@ -50,10 +50,9 @@ from polymodal.training.state import TrainingState
 __all__ = ["main"]
 
 SEED, WARM = 0, 3
-METHODS: tuple[type[Balancer], ...] = (PCGrad, UPGrad, MGDA, NashMTL, GradNorm, ImtlG)
+METHODS: tuple[type[Balancer], ...] = (PCGrad, UPGrad, MGDA, NashMTL)
 PLACES = ("features", "last_layer", "parameters")
 BARS = {"features": 1.35, "parameters": 2.5}
-BARRED = (PCGrad, UPGrad, MGDA, NashMTL)
 
 
 @dataclass
@@ -65,9 +64,9 @@ class Side:
 
     def took(self) -> float:
         """Milliseconds of one step."""
-        began = time.perf_counter()
+        began = time.process_time()
         self.step()
-        return 1e3 * (time.perf_counter() - began)
+        return 1e3 * (time.process_time() - began)
 
 
 def made_up(net: str) -> tuple[Modality, Samples, int, dict[str, Any]]:
@@ -84,7 +83,7 @@ def made_up(net: str) -> tuple[Modality, Samples, int, dict[str, Any]]:
     for part in (modality, *tasks.values()):
         part.reader.fit(table, rows)
     targets = {name: task.reader for name, task in tasks.items()}
-    return modality, Samples.read(table, {"input": modality.reader}, targets), 128 if net == "mlp" else 64, tasks
+    return modality, Samples.read(table, {"input": modality.reader}, targets), 64, tasks
 
 
 def picture(draw: np.random.Generator) -> bytes:
@@ -136,7 +135,7 @@ def theirs(net: tuple[Modality, Samples, int, dict[str, Any]], kind: type[Balanc
     try:
         import torchjd.aggregation as other
 
-        method = {PCGrad: other.PCGrad, UPGrad: other.UPGrad, MGDA: other.MGDA, ImtlG: other.IMTLG}[kind]()
+        method = {PCGrad: other.PCGrad, UPGrad: other.UPGrad, MGDA: other.MGDA}[kind]()
     except (ImportError, KeyError):
         return None
     made, batch = trainer(net, Equal(), at)
@@ -149,7 +148,9 @@ def theirs(net: tuple[Modality, Samples, int, dict[str, Any]], kind: type[Balanc
     return Side("theirs", lambda: made.step(batch))
 
 
-def measured(net: tuple[Modality, Samples, int, dict[str, Any]], kind: type[Balancer], at: str, rounds: int) -> dict:
+def measured(
+    net: tuple[Modality, Samples, int, dict[str, Any]], kind: type[Balancer], at: str, rounds: int
+) -> dict[str, Any]:
     """Medians of the plain sum, of ours, and of torchjd's."""
     plain, batch = trainer(net, Equal(), "features")
     made, _ = trainer(net, kind(), at)
@@ -161,18 +162,20 @@ def measured(net: tuple[Modality, Samples, int, dict[str, Any]], kind: type[Bala
         order = sides[number % len(sides) :] + sides[: number % len(sides)]
         told.append({side.name: side.took() for side in order})
     told = told[WARM:]
-    found: dict[str, object] = {f"{side.name}_ms": statistics.median(row[side.name] for row in told) for side in sides}
+    found: dict[str, Any] = {f"{side.name}_ms": statistics.median(row[side.name] for row in told) for side in sides}
     found["ratio"] = statistics.median(row["ours"] / row["plain"] for row in told)
     if other:
         found["theirs_ratio"] = statistics.median(row["theirs"] / row["plain"] for row in told)
         found["ours_to_theirs"] = statistics.median(row["ours"] / row["theirs"] for row in told)
-    if at == "features" or (at == "parameters" and kind in BARRED):
-        found |= {"bar": BARS[at], "bar_met": found["ratio"] <= BARS[at] and found.get("ours_to_theirs", 0.0) <= 1.0}
+    if at in BARS:
+        found |= {"bar": BARS[at], "bar_met": found["ratio"] <= BARS[at]}
+    if other:
+        found["no_dearer"] = found["ours_to_theirs"] <= 1.0
     return found | {"rounds": rounds}
 
 
-def main(rounds: int = 60) -> None:
-    """Two nets, three places, six methods; and one method without a Gramian."""
+def main(rounds: int = 24) -> None:
+    """Two nets, three places, four methods; and one method without a Gramian."""
     rows: list[dict[str, object]] = []
     for net in ("mlp", "cnn"):
         parts = made_up(net)

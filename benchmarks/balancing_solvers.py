@@ -8,9 +8,9 @@ Questions and bars, float64 on one thread:
   its task's gain more than 1 % away from the mean over tasks? `nash_mtl`: never.
 - time: median of 300 calls at 3 tasks, and at 11: `up_grad` .5 ms, `nash_mtl` 1 ms at 3 tasks.
 - toy: the two losses of two numbers of Navon et al. 2022 (after Liu et al. 2021), the first one a tenth as large; Adam
-  with a rate of .001, 35,000 steps or until none moves by .02 in 2,000, their 5 starts. How many end on the front (no further than .3 from its line), and
-  in the middle half of it? `nash_mtl`: 5 of 5. The losses go down to −20, so that methods which need losses above zero
-  are given them less that lowest value, which a real problem would not tell.
+  with a rate of .001, 35,000 steps or until none moves by .02 in 2,000, their 5 starts. How many end on the front (no
+  further than .3 from its line), and in the middle half of it? `nash_mtl`: 5 of 5. The losses go down to −20, so that
+  methods which need losses above zero are given them less that lowest value, which a real problem would not tell.
 
     OMP_NUM_THREADS=1 python benchmarks/balancing_solvers.py [PARTS]
 """
