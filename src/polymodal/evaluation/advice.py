@@ -58,7 +58,7 @@ def advice(gains: Mapping[str, Effect], helps: Helps, cosines: Mapping[str, Sequ
         if mean < APART and harmed:
             told.append(
                 f"The gradients of {first} and {other} pull against one another (mean cosine {mean:.2f}): "
-                "a balancer that avoids conflicts (upgrad), or branches of their own, may keep both."
+                "a balancer that avoids conflicts (up_grad), or branches of their own, may keep both."
             )
     alone = [task for task, gain in gains.items() if gain.sure < 0]
     named = [task for task in alone if not any(found.sure < 0 for found in helps[task].values())]

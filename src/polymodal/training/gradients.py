@@ -1,5 +1,6 @@
 """Losses of the tasks, inner products of their gradients, and the guard against numbers that are not finite."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,8 +18,10 @@ from polymodal.training.settings import Settings
 __all__ = [
     "Alone",
     "TaskGradients",
+    "cosines",
     "decided_alone",
     "diverged",
+    "features",
     "gramian",
     "gramian_places",
     "means",
@@ -200,7 +203,7 @@ def gramian_places(model: Model, representation: Representation, settings: Setti
     A fusion without a layer of its own is compared at all shared parameters.
     """
     if settings.gramian_at == "features":
-        return [representation.pooled]
+        return features(model, representation)
     layers = model.fusion.last_layers() if settings.gramian_at == "last_layer" else []
     return [
         weight
@@ -208,6 +211,26 @@ def gramian_places(model: Model, representation: Representation, settings: Setti
         for weight in part.parameters(recurse=not layers)
         if weight.requires_grad
     ]
+
+
+def features(model: Model, representation: Representation) -> list[Tensor]:
+    """What the heads of all tasks read: the pooled views; and the tokens, where a head reads those."""
+    read = [representation.pooled]
+    if any(isinstance(head, TaughtHead) for head in model.heads.values()):
+        tokens = [*representation.tokens.values(), *representation.unfused.values()]
+        read += [part.values for part in tokens]
+    return list({id(part): part for part in read if part.requires_grad}.values())
+
+
+def cosines(losses: Tensor, places: Sequence[Tensor]) -> list[list[float | None]]:
+    """(tasks, tasks) cosines of the gradients of `losses` (tasks,) at the given tensors.
+
+    None for a task without labels, or whose gradient is zero there.
+    """
+    products = gramian(losses, places)
+    sizes = products.diagonal().sqrt()
+    found = products / (sizes.unsqueeze(1) * sizes)
+    return [[cosine if math.isfinite(cosine) else None for cosine in row] for row in found.tolist()]
 
 
 def diverged(

@@ -79,6 +79,9 @@ class Trainer:
                 judged = state.modulation.asked(judged)
             penalty = learner.penalties()
         objective, known = judged.lowered, judged.known
+        if settings.cosines and number % settings.cosines == 0:
+            found = gradients.cosines(judged.losses, gradients.features(learner.model, representation))
+            self.report({"event": "cosines", "step": number, "names": learner.names, "cosines": found})
         products, held = self._compared(objective, representation)
         weights = state.balancer.weights(objective.detach(), products)
         for group in state.optimiser.param_groups:
