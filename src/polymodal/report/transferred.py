@@ -16,7 +16,6 @@ __all__ = ["transfer_page"]
 
 WIDTH = 340
 SHORT = 14
-LOOKS = ("ours", "theirs")
 
 
 def transfer_page(found: Transfer, place: Path, title: str) -> Path:
@@ -28,7 +27,8 @@ def transfer_page(found: Transfer, place: Path, title: str) -> Path:
         gains=_gains(found),
         matrix=_matrix(found),
         cosines=[
-            _cosine(pair, steps, f"cosine-{at}", found.steps) for at, (pair, steps) in enumerate(found.cosines.items())
+            (pair, _cosine(pair, steps, f"cosine-{at}", found.steps))
+            for at, (pair, steps) in enumerate(found.cosines.items())
         ],
         spread=[
             (
