@@ -10,9 +10,9 @@ Questions and bars, float64 on one thread:
 - toy: the two losses of two numbers of Navon et al. 2022 (after Liu et al. 2021), the first one a tenth as large, and
   their 5 starts; Adam with a rate of .005 for 7,000 steps, or until none moves by .02 in 1,000 (theirs: .001 for
   35,000, which goes as far and takes five times as long). How many end on the front (no place of a fine grid is better
-  in both losses by more than .05 of the 20 that they span, the first one counted tenfold), and in the middle half of it?
-  `nash_mtl`: 5 of 5. The losses go down to −20, so that methods which need losses above zero are given them less that
-  lowest value, which a real problem would not tell.
+  in both losses by more than .05 of the 20 that they span, the first one counted tenfold), and in the middle half of
+  it? `nash_mtl`: 5 of 5. The losses go down to −20, so that methods which need losses above zero are given them less
+  that lowest value, which a real problem would not tell.
 
     OMP_NUM_THREADS=1 python benchmarks/balancing_solvers.py [PARTS]
 """
