@@ -157,7 +157,7 @@ def losses(x: Numbers) -> tuple[Numbers, Numbers]:
 def toy() -> Iterator[Row]:
     """A row for each method."""
     grid = np.stack(np.meshgrid(np.linspace(-8, 8, 321), np.linspace(-10, -6, 161)), axis=-1).reshape(-1, 2)
-    for kind in (NashMTL, Equal, GeometricMean, FAMO, UPGrad, MGDA, CAGrad):
+    for kind in (NashMTL, Equal, GeometricMean, FAMO, UPGrad, MGDA):
         before, x, mean, square = STARTS + 1, STARTS.copy(), np.zeros_like(STARTS), np.zeros_like(STARTS)
         methods = [kind() for _ in STARTS]
         for step in range(1, STEPS + 1):
