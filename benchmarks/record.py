@@ -19,7 +19,10 @@ HERE = Path(__file__).resolve().parent
 def read(name: str) -> list[dict[str, Any]]:
     """The rows of `benchmarks/results/NAME.csv` as they stand, for a script that goes on where it was stopped."""
     path = HERE / "results" / f"{name}.csv"
-    rows: list[dict[str, Any]] = pd.read_csv(path).to_dict("records") if path.is_file() else []
+    if not path.is_file():
+        return []
+    # A commit such as 5e12345 is no number.
+    rows: list[dict[str, Any]] = pd.read_csv(path, dtype={"commit": str}).to_dict("records")
     return rows
 
 
