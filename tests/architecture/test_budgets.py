@@ -63,9 +63,9 @@ def count_arguments(node: Function, owner: ast.ClassDef | None) -> int:
 
 def is_verb(module: Module, node: Function) -> bool:
     """A function that the command line calls: typer turns each argument into a flag."""
-    return "cli" in module.path.relative_to(SOURCE).parts and any(
-        ".command" in ast.unparse(m) for m in node.decorator_list
-    )
+    first = node.args.args[:1]
+    takes_session = any(each.annotation is not None and ast.unparse(each.annotation) == "Session" for each in first)
+    return "cli" in module.path.relative_to(SOURCE).parts and takes_session and node.name[0] != "_"
 
 
 def test_nesting_is_shallow():

@@ -8,10 +8,16 @@ from polymodal.report.rendering import rendered, written
 def test_words_of_the_user_are_escaped_and_nothing_is_loaded():
     even = Effect(0.0, -0.1, 0.1)
     found = Transfer({"a": "mae"}, {"a": 1.0}, {"a": 1.0}, {"a": even}, even, {"a": {}}, {}, None, {}, 10, 1, 1)
-    page = rendered(
-        "transfer.html", title="<b>", found=found, gains="", matrix="", cosines=[], spread=[], named={"a": "<i>"},
-        mood="unsure", verdict="even", shown=str,
-    )  # fmt: skip
+    given = {
+        "title": "<b>",
+        "found": found,
+        "gains": "",
+        "matrix": "",
+        "cosines": [],
+        "spread": [],
+        "named": {"a": "<i>"},
+    }
+    page = rendered("transfer.html", given | {"mood": "unsure", "verdict": "even", "shown": str})
     assert "&lt;b&gt;" in page
     assert "&lt;i&gt;" in page
     assert "<script" not in page

@@ -1,5 +1,6 @@
 """Which task helps and which one hurts another: each alone, all together, and all but one, at one budget."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -111,12 +112,11 @@ def _cosines(bench: Bench, arm: Arm) -> dict[str, list[tuple[int, float]]]:
     """By pair of tasks, the mean cosine at each step that was looked at; steps where one had no label are left out."""
     seen: dict[str, dict[int, list[float]]] = {}
     for event in bench.cosines(arm):
-        names, found = event["names"], event["cosines"]
-        for place, name in enumerate(names):
-            for other in range(place + 1, len(names)):
-                if found[place][other] is not None and {name, names[other]} <= set(arm.tasks):
-                    steps = seen.setdefault(f"{name}, {names[other]}", {})
-                    steps.setdefault(int(event["step"]), []).append(found[place][other])
+        known = [(place, name) for place, name in enumerate(event["names"]) if name in arm.tasks]
+        for (place, name), (at, other) in itertools.combinations(known, 2):
+            if event["cosines"][place][at] is not None:
+                steps = seen.setdefault(f"{name}, {other}", {})
+                steps.setdefault(int(event["step"]), []).append(event["cosines"][place][at])
     return {
         pair: [(step, float(np.mean(values))) for step, values in sorted(steps.items())] for pair, steps in seen.items()
     }

@@ -49,22 +49,22 @@ def _with_own_rows(run: Path, facts: Facts) -> tuple[Facts, list[Example], str]:
 
 
 def _render(facts: Facts, examples: Sequence[Example], absent: str) -> str:
-    return rendered(
-        "report.html",
-        facts=facts,
-        answers=[
+    given = {
+        "facts": facts,
+        "answers": [
             ("better", "Is it better than a plain model?", better(facts)),
             ("trusted", "Can it be trusted?", trusted(facts)),
             ("next", "What next?", next_steps(facts)),
         ],
-        tasks=[_task(task, facts, at) for at, task in enumerate(facts.tasks)],
-        examples=_by_task(examples),
-        absent=absent,
-        apart=apart(facts),
-        missing=facts.metrics.get("missing"),
-        limit=MOST_LINES,
-        explained=_glossary(facts),
-    )
+        "tasks": [_task(task, facts, at) for at, task in enumerate(facts.tasks)],
+        "examples": _by_task(examples),
+        "absent": absent,
+        "apart": apart(facts),
+        "missing": facts.metrics.get("missing"),
+        "limit": MOST_LINES,
+        "explained": _glossary(facts),
+    }
+    return rendered("report.html", given)
 
 
 def _task(task: TaskFacts, facts: Facts, at: int) -> dict[str, Any]:

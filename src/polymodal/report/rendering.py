@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from polymodal.report import wording
 __all__ = ["rendered", "written"]
 
 
-def rendered(template: str, **given: object) -> str:
+def rendered(template: str, given: Mapping[str, object]) -> str:
     """A page out of a template of ours; every word of the user's in `given` is escaped."""
     environment = Environment(
         loader=PackageLoader("polymodal.report"),
@@ -39,7 +40,7 @@ def rendered(template: str, **given: object) -> str:
         "style": Markup(style),  # noqa: S704 - our own file, without a word of the user's
         "policy": policy,
     }
-    return environment.get_template(template).render(known | given)
+    return environment.get_template(template).render(known | dict(given))
 
 
 def written(page: str, target: Path) -> Path:

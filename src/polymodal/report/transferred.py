@@ -20,29 +20,28 @@ SHORT = 14
 
 def transfer_page(found: Transfer, place: Path, title: str) -> Path:
     """Write the comparison to `place`, one HTML file."""
-    page = rendered(
-        "transfer.html",
-        title=title,
-        found=found,
-        gains=_gains(found),
-        matrix=_matrix(found),
-        cosines=[
+    given = {
+        "title": title,
+        "found": found,
+        "gains": _gains(found),
+        "matrix": _matrix(found),
+        "cosines": [
             (pair, _cosine(pair, steps, f"cosine-{at}", found.steps))
             for at, (pair, steps) in enumerate(found.cosines.items())
         ],
-        spread=[
+        "spread": [
             (
                 balancer,
                 _dots(f"spread-{at}", f"What wrong answers change, balanced by {balancer}", effects, found.alone),
             )
             for at, (balancer, effects) in enumerate(found.spread.items())
         ],
-        named={task: label(metric) for task, metric in found.headlines.items()},
-        mood="good" if found.relative.sure > 0 else "bad" if found.relative.sure < 0 else "unsure",
-        verdict=_verdict(found.relative),
-        shown=_shown,
-    )
-    return written(page, place)
+        "named": {task: label(metric) for task, metric in found.headlines.items()},
+        "mood": "good" if found.relative.sure > 0 else "bad" if found.relative.sure < 0 else "unsure",
+        "verdict": _verdict(found.relative),
+        "shown": _shown,
+    }
+    return written(rendered("transfer.html", given), place)
 
 
 def _verdict(relative: Effect) -> str:
