@@ -21,6 +21,7 @@ KINDS = {
     "multilabel": "labels",
     "survival": "times",
     "retrieval": "ranks",
+    "embedding": "ranks",
     "token_labels": "tokens",
 }
 

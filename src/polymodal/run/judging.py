@@ -126,12 +126,16 @@ def drawn(name: str, pictures: np.ndarray, folder: Path) -> dict[str, Any]:
 def written(answers: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     """(n,) answers as a cell holds them: labels and numbers as they are, (n, classes) booleans as labels by name.
 
-    Lists of labels become text parted by ";" as targets are, with nothing where a token has none.
+    Lists of labels become text parted by ";" as targets are, with nothing where a token has none. Vectors are lists.
     """
     if answers.ndim == 1 and any(isinstance(each, list) for each in answers[:1]):
         return np.array([";".join(label or "" for label in each) for each in answers], dtype=object)
     if answers.ndim == 1:
         return answers
+    if answers.dtype.kind == "f":
+        vectors = np.empty(len(answers), dtype=object)
+        vectors[:] = [vector.tolist() for vector in answers]
+        return vectors
     names = np.array(classes, dtype=object)
     return np.array([";".join(names[held]) for held in answers], dtype=object)
 
