@@ -88,16 +88,77 @@ def test_a_spot_whose_genes_are_hidden_is_told_by_its_neighbours():
     assert not torch.allclose(net()(other).values[0, 7], made[0, 7])
 
 
-def test_a_patch_outside_the_picture_changes_nothing():
-    given = parts() | {"seen": torch.ones(1, 30, dtype=torch.bool)}
-    given["seen"][0, 3] = False
-    given["patches"] = torch.randint(0, 256, (1, 30, 3, 6, 6), generator=torch_generator(0, "p")).to(torch.uint8)
+def pictured(unseen=(3,), seed=0) -> dict[str, torch.Tensor]:
+    """The same with a patch for each spot, some of which do not lie in the picture."""
+    given = parts(seed=seed) | {"seen": torch.ones(1, 30, dtype=torch.bool)}
+    given["seen"][0, list(unseen)] = False
+    given["patches"] = torch.randint(0, 256, (1, 30, 3, 6, 6), generator=torch_generator(seed, "p")).to(torch.uint8)
+    return given
+
+
+@pytest.mark.parametrize("joined", ["early", "intermediate"])
+def test_a_patch_outside_the_picture_changes_nothing(joined):
+    given, both = pictured(), net(picture=True, joined=joined)
     other = given | {"patches": given["patches"].clone()}
     other["patches"][0, 3] = 0
-    assert torch.equal(net(picture=True)(given).values, net(picture=True)(other).values)
+    assert torch.equal(both(given).values, both(other).values)
     other["patches"][0, 4] = 0
-    assert not torch.equal(net(picture=True)(given).values, net(picture=True)(other).values)
+    assert not torch.equal(both(given).values, both(other).values)
     assert PatchNet(7)(given["patches"][0]).shape == (30, 7)
+
+
+@pytest.mark.parametrize("joined", ["early", "intermediate"])
+def test_a_section_without_a_picture_is_told_by_its_genes_alone(joined):
+    both, alone = net(picture=True, joined=joined), net()
+    shared = {name: weight for name, weight in both.state_dict().items() if name in alone.state_dict()}
+    alone.load_state_dict(shared)
+    one, other = pictured(range(30)), pictured(seed=1)
+    given = {name: torch.cat([one[name], other[name]]) for name in one}
+    made, wanted = both(given).values, alone(given).values
+    assert torch.allclose(made[0], wanted[0], atol=1e-6)
+    assert not torch.allclose(made[1], wanted[1], atol=1e-2)
+
+
+def test_without_rounds_or_without_a_picture_it_is_the_same_how_they_are_joined():
+    given = pictured()
+    early, after = (net(0, picture=True, joined=joined) for joined in ("early", "intermediate"))
+    assert torch.equal(early(given).values, after(given).values)
+    early, after = (net(joined=joined) for joined in ("early", "intermediate"))
+    assert early.state_dict().keys() == after.state_dict().keys()
+    assert torch.equal(early(given).values, after(given).values)
+
+
+def test_joined_after_neither_sees_what_the_other_heard():
+    """What a patch changes is the same whatever genes its neighbours have: they first meet in the sum."""
+
+    def said(given) -> torch.Tensor:
+        heard = []
+        both.norm.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+        both(given)
+        return heard[0]
+
+    both = net(picture=True, joined="intermediate")
+    given, genes = pictured(), {"genes": torch.randn(1, 30, 5, generator=torch_generator(1, "genes"))}
+    patches = {"patches": given["patches"].flip(1)}
+    change = said(given | patches) - said(given)
+    assert torch.allclose(said(given | patches | genes) - said(given | genes), change, atol=1e-5)
+    both = net(picture=True)
+    assert not torch.allclose(said(given | patches | genes) - said(given | genes), change, atol=1e-2)
+
+
+def test_both_ways_start_from_the_same_weights():
+    early, after = (net(picture=True, joined=joined).state_dict() for joined in ("early", "intermediate"))
+    assert early.keys() < after.keys()
+    assert all(torch.equal(weight, after[name]) for name, weight in early.items())
+
+
+def test_a_picture_may_be_read_alone():
+    given = pictured()
+    with seeded(0, "net"):
+        alone = SpotNet(0, 8, 2, picture=True).eval()
+    assert alone.genes is None
+    assert torch.equal(alone(given).values, alone(given | {"genes": given["genes"] + 1}).values)
+    assert not torch.equal(alone(given).values, alone(given | {"patches": given["patches"].flip(1)}).values)
 
 
 def test_one_token_for_a_section():

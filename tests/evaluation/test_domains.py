@@ -7,7 +7,7 @@ from polymodal.core import Values
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.sections import Section, write_section
 from polymodal.data.tables import from_frame
-from polymodal.evaluation.domains import averaged, domains, expected, smoothed
+from polymodal.evaluation.domains import agreement, averaged, domains, expected, matched, parted, smoothed
 from polymodal.fusion import Late
 from polymodal.modalities import Tissue
 from polymodal.model import Model
@@ -90,6 +90,9 @@ def test_two_halves_are_found():
     labels = smoothed(domains(*expected(model, "section", values), 2), values.data["places"][0])
     alike = np.mean(labels == upper)
     assert max(alike, 1 - alike) > 0.9
+    again, plain = parted(model, "section", values, 2)
+    np.testing.assert_array_equal(again, labels)
+    assert agreement(upper.astype(str), plain) > 0.5
 
 
 def test_a_lone_label_gives_way_to_its_surroundings():
@@ -106,3 +109,15 @@ def test_the_mean_of_what_lies_around():
     places = np.array([[0.0, 0.0], [0.0, 1.0], [5.0, 5.0]])
     held = np.array([[1.0, 0.0], [3.0, 2.0], [7.0, 7.0]])
     np.testing.assert_array_equal(averaged(held, places), [[2.0, 1.0], [2.0, 1.0], [7.0, 7.0]])
+
+
+def test_agreement_is_over_places_with_a_label():
+    drawn = np.array(["a", "a", "b", "b", "", ""])
+    assert agreement(drawn, np.array([1, 1, 0, 0, 0, 1])) == 1.0
+    assert agreement(drawn, np.array([0, 1, 0, 1, 0, 0])) < 0
+
+
+def test_a_domain_gets_the_name_that_it_shares_most_places_with():
+    drawn = np.array(["a", "a", "a", "b", "b", ""])
+    assert matched(np.array([1, 1, 0, 0, 0, 1]), drawn, ["a", "b"]).tolist() == ["a", "a", "b", "b", "b", "a"]
+    assert matched(np.array([2, 2, 2, 0, 0, 1]), drawn, ["a", "b", "c"]).tolist() == ["a", "a", "a", "b", "b", "c"]

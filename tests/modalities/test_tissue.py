@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from polymodal.core import UsageProblem
 from polymodal.core.seeding import torch_generator
 from polymodal.data import inference
 from polymodal.data.tables import read_table
@@ -23,7 +24,15 @@ def fitted(**options):
     return modality, values
 
 
-@pytest.mark.parametrize("options", [{"picture": "lowres"}, {"tokens": "pooled", "directions": None, "layers": 0}])
+OTHERS = [
+    {"picture": "lowres"},
+    {"picture": "lowres", "joined": "intermediate"},
+    {"picture": "lowres", "genes": "none"},
+    {"tokens": "pooled", "directions": None, "layers": 0},
+]
+
+
+@pytest.mark.parametrize("options", OTHERS)
 def test_other_options_keep_the_contract(options):
     check_modality(Tissue("section", **options), rows=16)
 
@@ -35,6 +44,37 @@ def test_what_is_built_is_said():
     assert isinstance(modality.build_encoder(8), SpotNet)
     mine = nn.Identity()
     assert Tissue("section", encoder=lambda reader, width: mine).build_encoder(8) is mine
+
+
+def test_without_genes_the_picture_is_read_alone():
+    modality, values = fitted(picture="lowres", genes="none")
+    assert values.data["genes"].isnan().all()
+    assert modality.chosen()[1].endswith("spots in the middle one, as seen")
+    told = modality.content(values.data).numbers
+    wanted = values.data["patches"][0, 0].double().mean(dim=(1, 2)) / 127.5 - 1
+    assert torch.allclose(told[0, 0].double(), wanted, atol=1e-6)
+    assert torch.equal(~told.isnan().any(dim=2), values.data["seen"])
+    changed, hidden = modality.corrupt(values.data, 0.5, torch_generator(0, "hide"))
+    assert torch.equal(changed["seen"], values.data["seen"] & ~hidden)
+    numbers = modality.reader.plain(modality.reader.read(modality.example(8, seed=0)), np.arange(1))[0].values
+    assert numbers.shape == (1, 7)
+    np.testing.assert_allclose(numbers[0, 1:4], (told[0].nanmean(dim=0) + 1) * 127.5, rtol=1e-5)
+
+
+def test_without_genes_a_section_without_a_picture_is_refused():
+    modality, _ = fitted(picture="lowres", genes="none")
+    bare = Tissue("section").example(1, seed=0)
+    values, (refusal,) = modality.reader.collate(modality.reader.read(bare), np.arange(1))
+    assert values.count == 0
+    assert refusal.reason == 'has no "lowres" picture, and nothing else is read'
+    with pytest.raises(UsageProblem, match="no-picture-to-read"):
+        Tissue("section", genes="none")
+
+
+def test_how_genes_and_picture_are_joined_reaches_the_net():
+    early, after = (fitted(picture="lowres", joined=joined)[0].build_encoder(8) for joined in ("early", "intermediate"))
+    assert (len(early.apart), len(after.apart)) == (0, 2)
+    assert len(fitted(joined="intermediate")[0].build_encoder(8).apart) == 0
 
 
 def test_hidden_spots_lose_their_genes_and_nothing_else():

@@ -20,10 +20,12 @@ from polymodal.data.neighbourhoods import Lattice, lattice_of, patches_of
 from polymodal.data.plain import Plain, plain_numbers
 from polymodal.data.sections import Room, Section, Wanted, read_section
 
-__all__ = ["Look", "TissueCells", "TissueColumn"]
+__all__ = ["COLOURS", "Look", "TissueCells", "TissueColumn"]
 
 USABLE = "sections of tissue in .h5ad or .h5mu files, by name below the data folder or as their bytes"
 
+COLOURS = 3
+"""What is told of a spot whose picture is read alone."""
 SECTIONS = 50
 """How many training sections are looked at."""
 SPOTS = 5000
@@ -34,8 +36,8 @@ SPOTS = 5000
 class Look:
     """How a section is read: `genes` that are kept (None: all), main `directions` of these (None: genes themselves).
 
-    `neighbours` are the nearest spots that a spot hears. With a picture in `wanted`, patches of `patch` pixels a side
-    show the tissue `around` a spot, in spacings.
+    With 0 genes the picture is read alone. `neighbours` are the nearest spots that a spot hears. With a picture in
+    `wanted`, patches of `patch` pixels a side show the tissue `around` a spot, in spacings.
     """
 
     values: Literal["counts", "logged"] = "counts"
@@ -55,6 +57,12 @@ class SpotTable:
     lattice: Lattice
     patches: np.ndarray | None
     seen: np.ndarray
+
+    def colours(self) -> np.ndarray:
+        """(spots, 3) the mean of each patch from 0 to 255, NaN where there is none."""
+        if self.patches is None:
+            return np.full((len(self.genes), COLOURS), np.nan)
+        return np.where(self.seen[:, None], self.patches.mean(axis=(2, 3)), np.nan)
 
     @property
     def size(self) -> int:
@@ -116,6 +124,7 @@ class TissueColumn(Column[TissueCells]):
             raise none_usable("section", USABLE, self.name, problems)
         if held:
             self.middle = int(np.median(sizes))
+        if held and self.look.genes != 0:
             depth = float(np.median(np.concatenate([totals(counts) for _, counts in held]))) or 1.0
             logs = [(genes, logged(counts, self.look.values, depth)) for genes, counts in held]
             self.learned = replace(Expression.learn(logs, self.look.genes, self.look.directions), depth=depth)
@@ -157,16 +166,18 @@ class TissueColumn(Column[TissueCells]):
         self.learned = Expression(**state["genes"])
 
     def plain(self, cells: TissueCells, rows: Rows) -> list[Plain]:
-        """Mean and spread of each number over the spots of a section, and how many spots it has."""
-        table = np.full((len(rows), 1 + 2 * max(1, self.learned.size)), np.nan)
+        """Mean and spread of each number over the spots of a section (colours, without genes), and how many it has."""
+        told = COLOURS if self.look.genes == 0 else max(1, self.learned.size)
+        table = np.full((len(rows), 1 + 2 * told), np.nan)
         for place, (key, value) in enumerate(cells.ask(rows)):
             if key is None:
                 continue
             try:
-                genes = self._found(cells, key, value).genes
+                found = self._found(cells, key, value)
             except DataError:
                 continue
-            table[place] = np.concatenate([[len(genes)], *_summary(genes)])
+            numbers = found.colours() if self.look.genes == 0 else found.genes
+            table[place] = np.concatenate([[len(numbers)], *_summary(numbers)])
         return [plain_numbers(table)]
 
     def _found(self, cells: TissueCells, key: Hashable, value: object) -> SpotTable:
@@ -179,16 +190,25 @@ class TissueColumn(Column[TissueCells]):
 
     def _section(self, cells: TissueCells, value: object) -> Section:
         content = content_of(value, cells.folder, Limits(bytes=self.room.bytes), "section")
-        return read_section(content, self.look.wanted, self.room)
+        section = read_section(content, self.look.wanted, self.room)
+        if self.look.genes == 0 and section.picture is None:
+            raise unusable("section-picture", f'has no "{self.look.wanted.picture}" picture, and nothing else is read')
+        return section
 
-    def _made(self, section: Section) -> SpotTable:
-        """Raises DataError where the section measured none of the genes that were learned."""
+    def _expressed(self, section: Section) -> np.ndarray:
+        """(spots, numbers) of what was learned. Raises DataError where the section measured none of these genes."""
+        if self.look.genes == 0:
+            return np.full((len(section.barcodes), 1), np.nan, dtype=np.float32)
         if not self.learned.measures(section.genes):
             found = f"has measured none of the {len(self.learned.names):,} genes that the model knows"
             raise unusable("section-genes", found)
         genes = self.learned.told(section.genes, logged(section.counts, self.look.values, self.learned.depth))
         if self.look.values == "counts":
             genes[np.asarray(section.counts.sum(axis=1)).ravel() == 0] = np.nan  # nothing is known of an empty spot
+        return genes
+
+    def _made(self, section: Section) -> SpotTable:
+        genes = self._expressed(section)
         lattice = lattice_of(section.places, self.look.neighbours)
         nothing = np.zeros(len(genes), dtype=bool)
         if self.look.wanted.picture is None or section.picture is None:

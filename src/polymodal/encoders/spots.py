@@ -67,10 +67,12 @@ class PatchNet(nn.Module):
 class SpotNet(nn.Module):
     """Sections of any size to a token for each spot, or to one for the section.
 
-    Reads the parts that `TissueColumn` gives. Genes (and the picture) of a spot are joined before it hears its
-    neighbours in `layers` rounds; without layers it is the same net, and blind to space. Distances alone are seen, so
-    that turning and mirroring the section changes no token; the positions of tokens, row and column in spacings from
-    the middle, turn along. A spot of which no gene is known still hears its neighbours.
+    Reads the parts that `TissueColumn` gives. A spot hears its neighbours in `layers` rounds; without layers it is the
+    same net, and blind to space. `joined` says how genes meet the picture: "early", before the first round, or
+    "intermediate": each has rounds of its own, and what both say is added up after the last. A section without a
+    picture is told by its genes as if there were no net for pictures; of `size` 0 there is no net for genes. Distances
+    alone are seen, so that turning and mirroring the section changes no token; the positions of tokens, row and column
+    in spacings from the middle, turn along. A spot of which no gene is known still hears its neighbours.
     """
 
     def __init__(
@@ -81,28 +83,25 @@ class SpotNet(nn.Module):
         dropout: float = 0.1,
         picture: bool = False,
         tokens: Literal["spots", "pooled"] = "spots",
+        joined: Literal["early", "intermediate"] = "early",
     ) -> None:
         super().__init__()
         self.tokens = tokens
-        self.genes = nn.Linear(size + 1, width)
+        self.genes = nn.Linear(size + 1, width) if size or not picture else None
         self.patches = PatchNet(width) if picture else None
         self.layers = nn.ModuleList(SpotLayer(width, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
         self.out = nn.Linear(2 * width if tokens == "pooled" else width, width)
+        both = self.genes is not None and self.patches is not None
+        # Made last: under one seed all other weights start alike, however the two are joined.
+        apart = layers if both and joined == "intermediate" else 0
+        self.apart = nn.ModuleList(SpotLayer(width, dropout) for _ in range(apart))
 
     def forward(self, parts: Mapping[str, Tensor]) -> Tokens:
         """Parts → Tokens (n, spots or 1, width)."""
-        mask, kind = parts["spots"], self.out.weight.dtype
-        places, spots = parts["places"].to(kind), self._read(parts, mask)
-        if len(self.layers):
-            neighbours = _as_one(parts["neighbours"])
-            flat = places.flatten(0, 1)
-            squares = (flat[neighbours.clamp(min=0)] - flat.unsqueeze(1)).square().sum(dim=-1)
-            away = squares.clamp(min=1e-12).sqrt()  # two spots at one place still have a slope
-            for layer in self.layers:
-                spots = layer(spots, neighbours, away)
-        values = F.gelu(self.norm(spots)).view(*mask.shape, -1)
+        mask, places = parts["spots"], parts["places"].to(self.out.weight.dtype)
+        values = F.gelu(self.norm(self._told(parts, mask, places))).view(*mask.shape, -1)
         if self.tokens == "spots":
             return Tokens(keep(self.out(self.dropout(values)), mask), mask, keep(places, mask))
         highest = values.masked_fill(~mask.unsqueeze(-1), -1.0).amax(dim=1)  # gelu is never below -0.17
@@ -110,16 +109,44 @@ class SpotNet(nn.Module):
         present = mask.any(dim=1, keepdim=True)
         return Tokens(keep(self.out(self.dropout(pooled)), present), present)
 
-    def _read(self, parts: Mapping[str, Tensor], mask: Tensor) -> Tensor:
-        """(n · spots, width) what is seen at each; the share of its genes that is known is told, too."""
+    def _told(self, parts: Mapping[str, Tensor], mask: Tensor, places: Tensor) -> Tensor:
+        """(n · spots, width) what is known of each spot by itself and by what its neighbours say."""
+        given = [each for each in (self._expressed(parts, mask), self._shown(parts, mask)) if each is not None]
+        if not len(self.apart):
+            spots = given[0] if len(given) == 1 else given[0] + given[1]
+            return _heard(self.layers, spots, parts["neighbours"], places)
+        genes, shown = given
+        looked = _heard(self.apart, shown, parts["neighbours"], places)
+        pictured = (parts["seen"] & mask).any(dim=1, keepdim=True).expand_as(mask).flatten()
+        return _heard(self.layers, genes, parts["neighbours"], places) + keep(looked, pictured)
+
+    def _expressed(self, parts: Mapping[str, Tensor], mask: Tensor) -> Tensor | None:
+        """(n · spots, width) what each expresses; the share of its genes that is known is told, too."""
+        if self.genes is None:
+            return None
         genes = parts["genes"].flatten(0, 1).to(self.out.weight.dtype)
         known = ~genes.isnan() & mask.flatten().unsqueeze(1)
         share = known.to(genes.dtype).mean(dim=1, keepdim=True)
-        spots: Tensor = self.genes(torch.cat([keep(genes, known), share], dim=1))
+        told: Tensor = self.genes(torch.cat([keep(genes, known), share], dim=1))
+        return told
+
+    def _shown(self, parts: Mapping[str, Tensor], mask: Tensor) -> Tensor | None:
+        """(n · spots, width) what is seen about each, zeros where nothing is."""
         if self.patches is None:
-            return spots
-        seen = (parts["seen"] & mask).flatten()
-        return spots + keep(self.patches(parts["patches"].flatten(0, 1)), seen)
+            return None
+        return keep(self.patches(parts["patches"].flatten(0, 1)), (parts["seen"] & mask).flatten())
+
+
+def _heard(layers: nn.ModuleList, spots: Tensor, near: Tensor, places: Tensor) -> Tensor:
+    """(n · spots, width) after rounds of messages; near (n, spots, k) by place, places (n, spots, 2) in spacings."""
+    if not len(layers):
+        return spots
+    neighbours, flat = _as_one(near), places.flatten(0, 1)
+    squares = (flat[neighbours.clamp(min=0)] - flat.unsqueeze(1)).square().sum(dim=-1)
+    away = squares.clamp(min=1e-12).sqrt()  # two spots at one place still have a slope
+    for layer in layers:
+        spots = layer(spots, neighbours, away)
+    return spots
 
 
 def _as_one(neighbours: Tensor) -> Tensor:

@@ -1,17 +1,21 @@
 """Domains of a tissue, without labels: spots that express alike, and that their surroundings expect to."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeCV
+from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from polymodal.core import Values
 from polymodal.model import Model
 
-__all__ = ["averaged", "domains", "expected", "smoothed"]
+__all__ = ["agreement", "averaged", "domains", "expected", "matched", "parted", "smoothed"]
 
 HIDDEN = 1 / 8
 """The share of the places that are hidden at a time: few, so that what surrounds a hidden one is seen."""
@@ -60,6 +64,16 @@ def domains(held: np.ndarray, told: np.ndarray, count: int, seed: int = 0, own: 
     return np.asarray(found.fit_predict(axes))
 
 
+def parted(model: Model, name: str, values: Values, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Domains (places,) of one value of the modality `name`, smoothed; and those that need no net.
+
+    The first are parted by what places hold and are expected to hold, the others by averages over 18 neighbours.
+    """
+    places, (held, told) = values.data["places"][0], expected(model, name, values, seed)
+    plain = domains(averaged(held, places), told, count, seed, own=1.0)
+    return smoothed(domains(held, told, count, seed), places), plain
+
+
 def smoothed(labels: np.ndarray, places: np.ndarray | Tensor, radius: float = 2.1) -> np.ndarray:
     """(places,) the commonest label within `radius` of each place (places, 2), itself among them; ties to the lower.
 
@@ -72,6 +86,23 @@ def smoothed(labels: np.ndarray, places: np.ndarray | Tensor, radius: float = 2.
 def averaged(held: np.ndarray, places: np.ndarray | Tensor, radius: float = 2.1) -> np.ndarray:
     """(places, numbers) the mean of what lies within `radius` of each place: surroundings without any net."""
     return np.stack([held[near].mean(axis=0) for near in _around(places, radius)])
+
+
+def agreement(drawn: np.ndarray, labels: np.ndarray) -> float:
+    """The adjusted Rand index (Hubert and Arabie 1985) over places that have a drawn label; "" stands for none."""
+    return float(adjusted_rand_score(drawn[drawn != ""], labels[drawn != ""]))
+
+
+def matched(labels: np.ndarray, drawn: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """(places,) a name for each domain, a number below the count of names: the pairs that share most places.
+
+    So that a picture shows what is alike in one colour, and for nothing else.
+    """
+    shared = np.zeros((len(names), len(names)), dtype=np.int64)
+    for place, name in enumerate(names):
+        shared[:, place] = np.bincount(labels[drawn == name], minlength=len(names))
+    rows, columns = linear_sum_assignment(-shared)
+    return np.array(names, dtype=object)[columns[np.argsort(rows)]][labels]
 
 
 def _around(places: np.ndarray | Tensor, radius: float) -> list[list[int]]:

@@ -3,7 +3,8 @@
 Without labels, a net learns to tell the genes of spots that are hidden from it by what is around them; spots are then
 parted by what they express and by what is expected of them. Nothing is chosen on the layers that experts drew: settings
 are usual ones, or were compared by how well hidden spots are told, by the likelihood of the other half of the counts,
-and by how much clusterings of several seeds agree.
+and by how much clusterings of several seeds agree. Genes and picture are joined before a spot hears its neighbours, or
+after that; where layers are taught, also by the mean of what two models say. (Of clusterings no such mean is made.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,20 +12,20 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from polymodal import run
 from polymodal.data import sets
 from polymodal.data.sets.dlpfc import LAYERS, SLICES, TABLE
-from polymodal.evaluation.domains import averaged, domains, expected, smoothed
+from polymodal.evaluation.domains import agreement, averaged, matched, parted
+from polymodal.evaluation.together import told_together
 from polymodal.model import Model
 from polymodal.recipes.base import Finding, Kitchen, Recipe, Told, figure
 from polymodal.report import Card, contact_sheet
 from polymodal.report.spots import spots_picture
+from polymodal.tasks.metrics import token_scores
 
 __all__ = ["RECIPE"]
 
@@ -32,12 +33,20 @@ __all__ = ["RECIPE"]
 SECTION: dict[str, Any] = {"type": "tissue", "column": "file", "genes": "all", "directions": 30, "layers": 3}
 BLIND: dict[str, Any] = {"layers": 0}
 SEEN: dict[str, Any] = {"picture": "lowres"}
-ALONE: Mapping[str, dict[str, Any]] = {"": {}, " without space": BLIND, " with the picture": SEEN}
+AFTER = SEEN | {"joined": "intermediate"}
+ALONE: Mapping[str, dict[str, Any]] = {
+    "": {},
+    " without space": BLIND,
+    " with the picture": SEEN,
+    " with the picture joined after": AFTER,
+}
 TAUGHT: Mapping[str, dict[str, Any]] = {
     "genes": {},
     "genes without space": BLIND,
     "genes and picture": SEEN,
     "both without space": BLIND | SEEN,
+    "genes and picture joined after": AFTER,
+    "picture": SEEN | {"genes": "none"},
 }
 
 
@@ -50,12 +59,12 @@ def _cook(kitchen: Kitchen) -> Told:
         for name in asked:
             layers = np.array([layer or "" for layer in truth[name]])
             labels, plain, places = _parted(kitchen, name, variant, change)
-            figures.append(_agreement(layers, labels))
+            figures.append(agreement(layers, labels))
             found.append(Finding(f"section {name}{variant}, ari", figures[-1], None, int((layers != "").sum())))
             if not variant:
-                what = f"section {name}, ari of directions averaged over 18 neighbours"
-                found.append(Finding(what, _agreement(layers, plain)))
-                sides = {"drawn by experts": layers, "found": _matched(labels, layers)}
+                of_means = agreement(layers, plain)
+                found.append(Finding(f"section {name}, ari of directions averaged over 18 neighbours", of_means))
+                sides = {"drawn by experts": layers, "found": matched(labels, layers, LAYERS)}
                 drawn = {side: spots_picture(places, each.tolist(), LAYERS) for side, each in sides.items()}
                 cards += [Card([picture], [f"{name}, {side}"]) for side, picture in drawn.items()]
         found.append(Finding(f"middle one of the sections{variant}, ari", float(np.median(figures))))
@@ -68,6 +77,9 @@ def _cook(kitchen: Kitchen) -> Told:
             floor = [_plainly(kitchen, name, f"{place}-{name}", truth) for name in asked]
             found += [*floor, Finding("told by a plain model: linear, token_accuracy", _mean(floor))]
         files += [f"{place}-{name}/report.html" for name in asked]
+    if not kitchen.tiny:
+        late = [_together(kitchen, name) for name in asked]
+        found += [*late, Finding("told by genes and picture apart, token_accuracy", _mean(late))]
     return Told(found, files)
 
 
@@ -75,51 +87,40 @@ def _some(variants: Mapping[str, dict[str, Any]], kitchen: Kitchen) -> list[tupl
     return list(variants.items())[: 1 if kitchen.tiny else None]
 
 
-def _matched(labels: np.ndarray, layers: np.ndarray) -> np.ndarray:
-    """Names for domains, so that the picture shows what is alike in one colour: the pairs that share most spots."""
-    table = pd.crosstab(labels, layers).reindex(index=range(len(LAYERS)), columns=list(LAYERS), fill_value=0)
-    rows, columns = linear_sum_assignment(-table.to_numpy())
-    return np.array(LAYERS, dtype=object)[columns[np.argsort(rows)]][labels]
+def _change(test: Sequence[str], section: dict[str, Any], epochs: int) -> dict[str, Any]:
+    """What is said of the sections that are held out, of how the others are read, and of how long they teach."""
+    return {
+        "data": {"split": {"column": "slice", "test": test, "validation": 0}},
+        "modalities": {"section": SECTION | section},
+        "train": {"epochs": epochs, "batch_size": 1, "members": 1},
+    }
 
 
 def _parted(kitchen: Kitchen, name: str, variant: str, change: dict[str, Any]) -> tuple[np.ndarray, ...]:
     """A domain for each spot of a section; the same by directions averaged over neighbours; and where spots are."""
     others = [other for other in SLICES if other != name]
-    spec = kitchen.spec(
-        "dlpfc",
-        {
-            "data": {"split": {"column": "slice", "test": others, "validation": 0}},
-            "modalities": {"section": SECTION | {"hide": 0.0, "turn": False} | change},
-            "objectives": {"hidden": {"type": "masked", "rate": 0.5, "layers": 0}},
-            "train": {"epochs": STEPS, "batch_size": 1, "members": 1},
-        },
-    )
+    hiding = {"objectives": {"hidden": {"type": "masked", "rate": 0.5, "layers": 0}}}
+    spec = kitchen.spec("dlpfc", _change(others, {"hide": 0.0, "turn": False} | change, STEPS) | hiding)
     place = kitchen.pretrained(f"alone{variant.replace(' ', '_')}-{name}", spec)
     _, model, table = run.opened_table(place)
     reader, row = model.modalities["section"].reader, np.flatnonzero(table.column("slice").astype(str) == name)
     values = reader.collate(reader.read(table), row)[0]
-    places = values.data["places"][0].numpy()
-    held, told = expected(cast(Model, model.members[0]), "section", values, kitchen.seed)
-    found = smoothed(domains(held, told, len(LAYERS), kitchen.seed), places)
-    return found, domains(averaged(held, places), told, len(LAYERS), kitchen.seed, own=1.0), places
-
-
-def _agreement(layers: np.ndarray, labels: np.ndarray) -> float:
-    """The adjusted Rand index over spots with a layer (Hubert and Arabie 1985)."""
-    return float(adjusted_rand_score(layers[layers != ""], labels[layers != ""]))
+    found = parted(cast(Model, model.members[0]), "section", values, len(LAYERS), kitchen.seed)
+    return *found, values.data["places"][0].numpy()
 
 
 def _told(kitchen: Kitchen, name: str, place: str, change: dict[str, Any], what: str) -> Finding:
     """How many spots of a section get their layer, by a model that learned from the two others."""
-    spec = kitchen.spec(
-        "dlpfc",
-        {
-            "data": {"split": {"column": "slice", "test": [name], "validation": 0}},
-            "modalities": {"section": SECTION | change},
-            "train": {"epochs": PASSES, "batch_size": 1, "members": 1},
-        },
-    )
+    spec = kitchen.spec("dlpfc", _change([name], change, PASSES))
     return figure(kitchen.fitted(place, spec), "layer", "token_accuracy", f"{what}, token_accuracy")
+
+
+def _together(kitchen: Kitchen, name: str) -> Finding:
+    """The same by the mean of what two models say, one of genes and one of the picture."""
+    taught = [run.open_run(kitchen.out / f"{each}-{name}") for each in ("genes", "picture")]
+    decoded, truth = told_together(taught, "layer")
+    right = token_scores(truth, decoded.prediction, LAYERS)["token_accuracy"]
+    return Finding(f"{name} told by genes and picture apart, token_accuracy", right, None, len(truth))
 
 
 def _plainly(kitchen: Kitchen, name: str, place: str, truth: pd.Series) -> Finding:
