@@ -1,16 +1,23 @@
 """Decisions of runs that were taught apart, averaged token by token."""
 
-from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from polymodal import run
 from polymodal.core import UsageProblem
+from polymodal.core.seeding import seeded
+from polymodal.data.base import DataTable
+from polymodal.data.samples import Samples
 from polymodal.evaluation.together import mean_decisions, told_together
-from polymodal.spec import Spec
+from polymodal.fusion import Late
+from polymodal.modalities import Protein
+from polymodal.model import Model
+from polymodal.run import Run
+from polymodal.tasks import TokenLabels
 from polymodal.training.predicting import outputs
 
 
@@ -43,38 +50,35 @@ def test_one_model_says_what_it_says():
     assert torch.allclose(told, alone.view(2, 4)[:, :3].log_softmax(dim=1), atol=1e-6)
 
 
-def taught(folder: Path, name: str, table: Path) -> run.Run:
-    plain = {
-        "data": {"table": str(table), "split": {"column": "part", "test": ["c"], "validation": 0}},
-        "modalities": {"protein": {"type": "protein", "column": "sequence", "tokens": "residues"}},
-        "tasks": {"fold": {"type": "token_labels", "target": "fold", "of": "protein", "separator": ""}},
-        "model": {"width": 8},
-        "train": {"epochs": 1, "members": 1},
-    }
-    run.fit(Spec.from_dict(plain), folder / name)
-    return run.open_run(folder / name)
+def opened(letters: str, seed: int) -> SimpleNamespace:
+    """What is asked of a run: a model of the labels of residues that has learned nothing, and rows to ask it."""
+    texts = ["AGVK", "GGVAK", "KVAG"]
+    folds = [text.translate(str.maketrans("AGVK", letters)) for text in texts]
+    table = DataTable(pd.DataFrame({"sequence": texts, "fold": folds}))
+    protein, task = Protein("sequence", tokens="residues"), TokenLabels("fold", of="protein", separator="")
+    for reader in (protein.reader, task.reader):
+        reader.fit(table, np.arange(3))
+    samples = Samples.read(table, {"protein": protein.reader}, {"fold": task.reader})
+    with seeded(seed, "together"):
+        model = Model({"protein": protein}, {"fold": task}, Late(), 8).eval()
+    return SimpleNamespace(
+        fitted=SimpleNamespace(model=model, samples=samples, split=SimpleNamespace(test=np.array([1, 2])))
+    )
 
 
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
-    """Two tables of the same proteins, the second with a label more."""
-    folder = tmp_path_factory.mktemp("together")
-    draw = np.random.default_rng(0)
-    texts = ["".join(draw.choice(list("AGVK"), 6)) for _ in range(12)]
-    held = pd.DataFrame({"sequence": texts, "part": list("ab") * 5 + ["c", "c"]})
-    for name, third in (("two", "E"), ("three", "C")):
-        fold = [text.translate(str.maketrans("AGVK", f"HHE{third}")) for text in texts]
-        held.assign(fold=fold).to_csv(folder / f"{name}.csv", index=False)
-    return folder, [folder / "two.csv", folder / "three.csv"]
+def test_runs_of_one_division_are_asked_together() -> None:
+    one, other = (cast(Run, opened("HHEE", seed)) for seed in (0, 1))
+    decoded, truth = told_together([one, other], "fold")
+    assert truth.tolist() == [list("HHEHE"), list("EEHH")]
+    made = [outputs(each.fitted.model, each.fitted.samples, np.array([1, 2]))["fold"] for each in (one, other)]
+    told = torch.stack([each.view(2, 5, 3)[..., :2].softmax(dim=-1) for each in made]).mean(dim=0)
+    assert decoded.prediction[0] == ["EH"[place] for place in told[0].argmax(dim=1)]
+    assert len(decoded.prediction[1]) == 4
 
 
-def test_runs_of_one_division_are_asked_together(tables: tuple[Path, list[Path]]) -> None:
-    folder, (two, three) = tables
-    one, other = taught(folder, "one", two), taught(folder, "other", three)
-    decoded, truth = told_together([one, one], "fold")
-    fitted = one.fitted
-    own = outputs(fitted.model, fitted.samples, fitted.split.test)["fold"]
-    assert decoded.prediction.tolist() == fitted.model.tasks["fold"].decode(own).prediction.tolist()
-    assert [len(each) for each in truth] == [6, 6]
-    with pytest.raises(UsageProblem, match="runs-misfit"):
-        told_together([one, other], "fold")
+def test_runs_of_other_labels_are_refused() -> None:
+    runs = [cast(Run, opened(letters, 0)) for letters in ("HHEE", "HHEC")]
+    with pytest.raises(UsageProblem, match="runs-misfit") as caught:
+        told_together(runs, "fold")
+    assert "2 labels" in caught.value.found
+    assert "3 labels" in caught.value.found
