@@ -9,7 +9,7 @@ import pandas as pd
 from polymodal.core import DataError
 from polymodal.data.sections import Observations, Room, read_observations
 
-__all__ = ["ANNDATA_SUFFIXES", "read_anndata"]
+__all__ = ["ANNDATA_SUFFIXES", "MOST", "ROOM", "read_anndata"]
 
 ANNDATA_SUFFIXES = (".h5ad", ".h5mu")
 ROOM = Room(bytes=2**31, decoded=2**32, spots=2**22)

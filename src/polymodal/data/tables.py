@@ -18,6 +18,7 @@ from polymodal.data.delimited import read_delimited
 from polymodal.data.fasta import FASTA_SUFFIXES, read_fasta
 from polymodal.data.jsonlines import read_jsonlines
 from polymodal.data.listing import files_beside, read_folder
+from polymodal.data.matrices import MATRIX_SUFFIXES, read_matrix
 from polymodal.data.observations import ANNDATA_SUFFIXES, read_anndata
 from polymodal.data.packed import unpacked_suffix
 
@@ -30,7 +31,7 @@ _PACKABLE = (*FASTA_SUFFIXES, *SMILES_SUFFIXES, *SDF_SUFFIXES)
 def read_table(
     path: str | os.PathLike[str], missing: Sequence[str] = ("",), files: str | os.PathLike[str] | None = None
 ) -> DataTable:
-    """Read a table from csv, tsv, parquet, feather, jsonl, FASTA, SMILES, SDF (also packed), AnnData, or a folder.
+    """Read a table from csv, tsv, parquet, feather, jsonl, FASTA, SMILES, SDF (also packed), AnnData, .npz, a folder.
 
     Text formats arrive as strings, cell for cell as they were written; typed formats keep their types. `missing` are
     the marks that mean "no value", `files` the folder that file columns are relative to. A folder is a table of the
@@ -48,6 +49,8 @@ def read_table(
             frame, first_line = read_jsonlines(place)
         elif suffix in ANNDATA_SUFFIXES:
             frame, notes = read_anndata(place)
+        elif suffix in MATRIX_SUFFIXES:
+            frame, notes = read_matrix(place)
         elif suffix in {".parquet", ".pq", ".feather", ".arrow"}:
             frame, notes = _read_typed(place, suffix)
         elif suffix in _PACKABLE:
@@ -111,11 +114,11 @@ def _checked_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if unpacked_suffix(path) in _PACKABLE:
         return unpacked_suffix(path)
-    if suffix not in (*_SUFFIXES, *ANNDATA_SUFFIXES):
+    if suffix not in (*_SUFFIXES, *ANNDATA_SUFFIXES, *MATRIX_SUFFIXES):
         raise DataError(
             "unknown-format",
             where=str(path),
-            expected="a file that ends in .csv, .tsv, .parquet, .feather, .jsonl, .fasta, .smi, .sdf or .h5ad",
+            expected="a file that ends in .csv, .tsv, .parquet, .feather, .jsonl, .fasta, .smi, .sdf, .h5ad or .npz",
             found=f'"{suffix}"',
             remedy="save the table in one of these formats",
         )
