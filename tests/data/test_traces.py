@@ -56,6 +56,7 @@ def test_a_file_of_text_has_a_line_for_each_step(text: str) -> None:
         (saved(np.array([{}], dtype=object), allow_pickle=True), "series-pickle"),
         (saved(np.arange(9.0))[:-8], "series-truncated"),
         (saved(np.arange(9.0))[:9], "series-format"),
+        (saved(np.arange(9.0)).replace(b"(9,)", b"((9,"), "series-format"),
         (saved(np.zeros((2, 2, 2))), "series-shape"),
         (saved(np.array(["a"])), "series-not-numbers"),
         (saved(np.array([1j])), "series-not-numbers"),

@@ -4,6 +4,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
+from tokenize import TokenError
 
 import numpy as np
 
@@ -74,7 +75,7 @@ def _from_npy(content: bytes) -> np.ndarray:
             found = f"announces {announced:,} bytes of numbers and holds {len(content) - stream.tell():,}"
             raise _unusable("series-truncated", found)
         return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OverflowError) as error:
+    except (ValueError, EOFError, OverflowError, SyntaxError, TypeError, TokenError) as error:
         raise _unusable("series-format", "is a damaged .npy file") from error
 
 
