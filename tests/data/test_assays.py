@@ -35,6 +35,11 @@ def test_missing_values_do_not_make_counts_something_else():
     assert assays_of(cells(values))["rna"].values == "counts"
 
 
+@pytest.mark.parametrize("source", ["blood.h5ad", "a/counts.NPZ"])
+def test_every_file_of_counts_has_them(source):
+    assert list(assays_of(cells(COUNTS, source))) == ["rna"]
+
+
 def test_tables_of_other_files_have_no_assays():
     assert assays_of(cells(COUNTS, "blood.csv")) == {}
 

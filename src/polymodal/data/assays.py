@@ -1,4 +1,4 @@
-"""Columns of genes in a table of cells, as AnnData and MuData files give them: "X.GENE", "rna.GENE"."""
+"""Columns of genes in a table of cells, as AnnData, MuData and .npz files give them: "X.GENE", "rna.GENE"."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import numpy as np
 
 from polymodal.data.base import DataTable
 from polymodal.data.cells import is_number, numbers_of
+from polymodal.data.matrices import MATRIX_SUFFIXES
 from polymodal.data.observations import ANNDATA_SUFFIXES
 
 __all__ = ["Assay", "assays_of"]
@@ -28,8 +29,8 @@ class Assay:
 
 
 def assays_of(table: DataTable) -> Mapping[str, Assay]:
-    """By name, the assays of a table that was read from an AnnData or MuData file; none of any other table."""
-    if PurePath(table.source).suffix.lower() not in ANNDATA_SUFFIXES:
+    """By name, the assays of a table that was read from a file of counts; none of any other table."""
+    if PurePath(table.source).suffix.lower() not in (*ANNDATA_SUFFIXES, *MATRIX_SUFFIXES):
         return {}
     parted: dict[str, list[str]] = {}
     for name in map(str, table.frame.columns):
