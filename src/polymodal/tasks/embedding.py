@@ -1,7 +1,7 @@
 """Learn a space in which rows of one kind lie together: for search, for clusters, for kinds never seen."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -9,15 +9,16 @@ import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
-from polymodal.core import Combine, DataError, Representation, Values
+from polymodal.core import Combine, DataError, Refusal, Representation, Values
 from polymodal.core.masking import keep, masked_mean
 from polymodal.core.shapes import Outputs
-from polymodal.data.base import DataTable, Rows
+from polymodal.data.base import Column, DataTable, Rows
 from polymodal.data.kinds import parse_labels
+from polymodal.data.plain import Plain
 from polymodal.tasks.base import Aspect, Decoded, Task, TaughtHead
 from polymodal.tasks.metrics import ranking_scores
 from polymodal.tasks.ranking import alike, ranks
-from polymodal.tasks.targets import LabelColumn, TargetCells
+from polymodal.tasks.targets import LabelColumn, TargetCells, collate_targets
 from polymodal.tasks.temperature import Temperature
 
 __all__ = ["Embedding", "KindColumn", "supervised_contrast"]
@@ -122,25 +123,44 @@ def supervised_contrast(places: Tensor, kinds: Tensor, log_scale: Tensor) -> Ten
     return masked_mean(surprise[taught].unsqueeze(-1), kin[taught]).squeeze(-1)
 
 
-class KindColumn(LabelColumn):
+class KindColumn(Column[TargetCells]):
     """Labels as numbers; one that training never saw gets a number of its own, since new kinds can be told, too."""
+
+    def __init__(self, target: str) -> None:
+        self.names, self.target, self.labels = [target], target, LabelColumn(target)
 
     def fit(self, table: DataTable, rows: Rows) -> None:
         """Learn the kinds. Raises DataError where no kind comes twice: then nothing can be near to its kin."""
-        super().fit(table, rows)
-        if max(self.counts) < 2:
+        self.labels.fit(table, rows)
+        if max(self.labels.counts) < 2:
             raise DataError(
                 "no-kin",
                 where=f'{table.source}, column "{self.target}"',
                 expected="two training rows of a kind at least",
-                found=f"{len(self.classes):,} kinds, one row of each",
+                found=f"{len(self.labels.classes):,} kinds, one row of each",
                 remedy="name a column whose values come several times",
             )
 
     def read(self, table: DataTable) -> TargetCells:
         """Numbers of kinds, those of training first."""
         labels = parse_labels(table.column(self.target), table.missing)
-        known = {name: place for place, name in enumerate(self.classes)}
+        known = {name: place for place, name in enumerate(self.labels.classes)}
         numbers = [-1 if label is None else known.setdefault(label, len(known)) for label in labels]
         values = np.array(numbers, dtype=np.int64)
         return TargetCells(values >= 0, np.maximum(values, 0))
+
+    def collate(self, cells: TargetCells, rows: Rows) -> tuple[Values, list[Refusal]]:
+        """Numbers of kinds (n,) under the name "target"."""
+        return collate_targets(cells, rows), []
+
+    def plain(self, cells: TargetCells, rows: Rows) -> list[Plain]:
+        """Nothing: a target is never a feature."""
+        return []
+
+    def state(self) -> dict[str, Any]:
+        """The kinds of the training rows."""
+        return self.labels.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take them over."""
+        self.labels.restore(state)
