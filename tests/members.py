@@ -7,12 +7,14 @@ from polymodal.balancing.base import Balancer
 from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
 from polymodal.objectives.base import Objective
+from polymodal.sharing.base import Sharing
 from polymodal.tasks.base import Task
 from polymodal.testing import FakeModality, FakeTask
 
 FOLDERS = {
     "modalities": Modality,
     "fusion": Fusion,
+    "sharing": Sharing,
     "tasks": Task,
     "objectives": Objective,
     "balancing": Balancer,

@@ -128,7 +128,9 @@ def _rebuild(parts: Parts, states: Mapping[str, Any], members: int) -> Ensemble:
     for group, made in (("modalities", parts.modalities), ("tasks", parts.tasks)):
         for name, part in made.items():
             part.reader.restore(states[group][name])
-    return Ensemble([Model(parts.modalities, parts.tasks, parts.fusion, parts.width) for _ in range(members)])
+    return Ensemble(
+        [Model(parts.modalities, parts.tasks, parts.fusion, parts.width, parts.sharing) for _ in range(members)]
+    )
 
 
 def _fill(model: Ensemble, tensors: Mapping[str, Tensor], folder: Path) -> None:

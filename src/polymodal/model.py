@@ -10,6 +10,7 @@ from polymodal.core import Batch, Representation, Tokens, UsageProblem, Values, 
 from polymodal.data.naming import NAMES, usable_name
 from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
+from polymodal.sharing import Hard, Sharing
 from polymodal.tasks.base import Task, TaughtHead
 
 __all__ = ["Ensemble", "Model", "strangers"]
@@ -19,12 +20,17 @@ class Model(nn.Module):
     """One model of several modalities for several tasks.
 
     The readers of the modalities and tasks must be fitted. Raises UsageProblem for a name that no network could give to
-    a part, and for a modality that a task speaks of and that is not there. The fusion is copied, so that one
-    description can build several models.
+    a part, and for a modality that a task speaks of and that is not there. The fusion and the sharing (hard unless
+    given) are copied, so that one description can build several models.
     """
 
     def __init__(
-        self, modalities: Mapping[str, Modality], tasks: Mapping[str, Task], fusion: Fusion, width: int
+        self,
+        modalities: Mapping[str, Modality],
+        tasks: Mapping[str, Task],
+        fusion: Fusion,
+        width: int,
+        sharing: Sharing | None = None,
     ) -> None:
         super().__init__()
         self.modalities, self.tasks, self.width = dict(modalities), dict(tasks), width
@@ -40,6 +46,9 @@ class Model(nn.Module):
         self.fusion.build(sorted(self.modalities), width)
         views, combine = self.fusion.views, self.fusion.combine
         self.heads = nn.ModuleDict({name: task.head(views, width, combine) for name, task in self.tasks.items()})
+        self.sharing = Hard() if sharing is None else copy.deepcopy(sharing)
+        looking = [name for name, head in self.heads.items() if isinstance(head, TaughtHead)]
+        self.sharing.build(list(self.tasks), width, looking)
 
     def encode(self, name: str, values: Values, batch: int) -> Tokens:
         """The tokens of one modality, laid out by row; each distinct value that a row holds is encoded once."""
@@ -69,11 +78,19 @@ class Model(nn.Module):
 
     def decide(self, representation: Representation, *, taught: bool = True) -> dict[str, Tensor]:
         """What each task's head makes of a representation; without heads that are taught, where these are not asked."""
-        return {
-            name: head(self.seen_by(name, representation))
-            for name, head in self.heads.items()
-            if taught or not isinstance(head, TaughtHead)
-        }
+        asked = [name for name, head in self.heads.items() if taught or not isinstance(head, TaughtHead)]
+        return {name: self.heads[name](given) for name, given in self.read(asked, representation).items()}
+
+    def read(self, tasks: Sequence[str], representation: Representation) -> dict[str, Representation]:
+        """What the heads of some tasks read: without what a task hides, and by its own way where not all is shared."""
+        seen = {name: self.seen_by(name, representation) for name in tasks}
+        alike: dict[int, list[str]] = {}
+        for name, given in seen.items():
+            alike.setdefault(id(given), []).append(name)
+        read: dict[str, Representation] = {}
+        for names in alike.values():
+            read |= self.sharing(seen[names[0]], names)
+        return {name: read[name] for name in tasks}
 
     def seen_by(self, task: str, representation: Representation) -> Representation:
         """The representation without the modalities that a task hides from its head."""

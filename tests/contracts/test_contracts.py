@@ -7,7 +7,15 @@ import pytest
 
 from polymodal.modalities import Volume
 from polymodal.tasks import Picture
-from polymodal.testing import check_balancer, check_fusion, check_modality, check_objective, check_task, make_part
+from polymodal.testing import (
+    check_balancer,
+    check_fusion,
+    check_modality,
+    check_objective,
+    check_sharing,
+    check_task,
+    make_part,
+)
 from tests.members import FOLDERS, members
 
 SOURCE = Path(__file__).parents[2] / "src" / "polymodal"
@@ -21,6 +29,11 @@ def test_modality(kind):
 @pytest.mark.parametrize("kind", members("fusion"))
 def test_fusion(kind):
     check_fusion(make_part(kind))
+
+
+@pytest.mark.parametrize("kind", members("sharing"))
+def test_sharing(kind):
+    check_sharing(make_part(kind))
 
 
 @pytest.mark.parametrize("kind", members("tasks"))

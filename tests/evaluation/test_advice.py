@@ -1,6 +1,6 @@
 """Sentences say what the intervals say, and advice follows from harm that is sure."""
 
-from polymodal.evaluation.advice import advice, sentences
+from polymodal.evaluation.advice import advice, of_sharing, of_spread, sentences
 from polymodal.evaluation.effects import Effect
 
 GOOD, BAD, EVEN = Effect(0.05, 0.02, 0.08), Effect(-0.05, -0.08, -0.02), Effect(0.01, -0.02, 0.04)
@@ -12,7 +12,7 @@ def helps(**found: dict[str, Effect]) -> dict[str, dict[str, Effect]]:
 
 
 def test_each_gain_is_told_and_only_sure_help_and_harm():
-    told = sentences(HEADLINES, {"a": GOOD, "b": BAD, "c": EVEN}, helps(b={"c": BAD}), {})
+    told = sentences(HEADLINES, {"a": GOOD, "b": BAD, "c": EVEN}, helps(b={"c": BAD}))
     assert told == [
         "a is better learned with the others than alone: accuracy +0.05 (+0.02 to +0.08).",
         "b is better learned alone than with the others: mae -0.05 (-0.08 to -0.02).",
@@ -22,10 +22,16 @@ def test_each_gain_is_told_and_only_sure_help_and_harm():
 
 
 def test_harm_that_spreads_is_told_of_the_others_only():
-    spread = {"equal": {"a": BAD, "b": BAD, "c": EVEN}, "upgrad": {"a": BAD, "b": EVEN, "c": EVEN}}
-    told = sentences(HEADLINES, {}, {}, spread, "a")
-    assert told[0].startswith("Harm done to a spreads to b (-0.05")
-    assert told[1] == "Harm done to a does not spread to the other tasks by more than chance, balanced by upgrad."
+    told = of_spread("a", "equal", {"a": BAD, "b": BAD, "c": EVEN})
+    assert told == "Harm done to a spreads to b (-0.05 (-0.08 to -0.02)), balanced by equal."
+    told = of_spread("a", "up_grad", {"a": BAD, "b": EVEN, "c": EVEN})
+    assert told == "Harm done to a does not spread to the other tasks by more than chance, balanced by up_grad."
+
+
+def test_sharing_is_told_where_it_changes_something():
+    told = of_sharing("experts", {"a": GOOD, "b": EVEN})
+    assert told == "Shared by experts instead of as in the spec: a +0.05 (+0.02 to +0.08)."
+    assert "no task does better or worse" in of_sharing("branches", {"a": EVEN, "b": EVEN})
 
 
 def test_a_task_that_only_hurts_is_left_out():

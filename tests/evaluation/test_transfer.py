@@ -35,7 +35,7 @@ def found(tmp_path_factory):
     frame["few"] = (answer + 0.1 * draw.normal(size=600)).round(5)
     frame.to_csv(folder / "t.csv", index=False)
     bench = Bench(Spec.from_text(SPEC, folder), folder / "runs", [0])
-    return folder, transfer(bench, Poison("few", 0.9))
+    return folder, transfer(bench, Poison("few", 0.9), ["branches"])
 
 
 def test_all_that_is_promised_is_there(found):
@@ -61,10 +61,17 @@ def test_wrong_answers_hurt_their_own_task(found):
     assert any("Harm done to few" in line for line in made.sentences)
 
 
+def test_another_way_of_sharing_is_held_against_the_spec(found):
+    folder, made = found
+    assert set(made.shared["branches"]) == {"few", "many"}
+    assert (folder / "runs" / "together_with-branches_seed-0" / "metrics.json").is_file()
+    assert any("Shared by branches" in line for line in made.sentences)
+
+
 def test_the_page_holds_every_figure(found):
     folder, made = found
     page = transfer_page(made, folder / "t.html", "two <tasks>").read_text()
-    assert page.count("<svg") == 4  # gains, matrix, cosines, spread
+    assert page.count("<svg") == 5  # gains, matrix, cosines, spread, shared
     assert "two &lt;tasks&gt;" in page
     assert "<script" not in page
     assert all(line.replace("'", "&#39;") in page for line in made.sentences)

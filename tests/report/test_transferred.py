@@ -21,6 +21,7 @@ def found() -> Transfer:
         cosines={"sick, a very long name of a task": [(0, 0.5), (10, -0.5)]},
         poison=Poison("sick", 0.4),
         spread={"as in the spec": {"sick": DOWN, "a very long name of a task": BARE}},
+        shared={"branches": {"sick": UP, "a very long name of a task": BARE}},
         steps=100,
         seeds=2,
         tuned=1,
@@ -44,7 +45,8 @@ def test_a_metric_of_zero_alone_breaks_nothing(found, tmp_path):
 
 
 def test_without_poison_and_cosines_their_sections_are_left_out(found, tmp_path):
-    bare = Transfer(**{**vars(found), "cosines": {}, "poison": None, "spread": {}})
+    bare = Transfer(**{**vars(found), "cosines": {}, "poison": None, "spread": {}, "shared": {}})
     page = transfer_page(bare, tmp_path / "t.html", "trial").read_text("utf-8")
+    assert "Would it help to share less" not in page
     assert "How far does harm spread" not in page
     assert "Do their gradients agree" not in page

@@ -35,6 +35,10 @@ def transfer(
         list[str] | None,
         typer.Option("--balancer", metavar="NAME", help="A balancer to cope with them; may be given several times."),
     ] = None,
+    sharings: Annotated[
+        list[str] | None,
+        typer.Option("--sharing", metavar="NAME", help="Another way of sharing to try; may be given several times."),
+    ] = None,
     assignments: SetKeys = None,
 ) -> None:
     """Tell which task helps or hurts which: each alone, all together, all but one; finished runs are not run again."""
@@ -49,7 +53,8 @@ def transfer(
     place = free_folder(f"transfer-{spec.stem}") if out is None else checked_path(out)
     first = session.seed or 0
     bench = Bench(described, place, range(first, first + seeds), tune, session.note)
-    found = compare(bench, None if poison is None else Poison(poison, rate, tuple(balancers or ())))
+    trial = None if poison is None else Poison(poison, rate, tuple(balancers or ()))
+    found = compare(bench, trial, sharings or ())
     Folder(place).write_json("transfer.json", found.as_dict())
     page = transfer_page(found, place / "transfer.html", spec.stem)
     rows = [

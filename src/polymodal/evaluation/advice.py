@@ -6,21 +6,15 @@ import numpy as np
 
 from polymodal.evaluation.effects import Effect
 
-__all__ = ["advice", "sentences"]
+__all__ = ["advice", "of_sharing", "of_spread", "sentences"]
 
 Helps = Mapping[str, Mapping[str, Effect]]
 APART = -0.1
 """Gradients with a mean cosine below this pull against one another; near 0 they have little to do with each other."""
 
 
-def sentences(
-    headlines: Mapping[str, str],
-    gains: Mapping[str, Effect],
-    helps: Helps,
-    spread: Mapping[str, Mapping[str, Effect]],
-    spoilt: str | None = None,
-) -> list[str]:
-    """A sentence for each gain and each help or harm that chance does not explain, and one for each poisoned trial."""
+def sentences(headlines: Mapping[str, str], gains: Mapping[str, Effect], helps: Helps) -> list[str]:
+    """A sentence for each gain, and one for each help or harm that chance does not explain."""
     told = []
     for task, gain in gains.items():
         how = {1: "is better learned with the others than alone", -1: "is better learned alone than with the others"}
@@ -31,11 +25,21 @@ def sentences(
             if found.sure:
                 word = "helps" if found.sure > 0 else "hurts"
                 told.append(f"{other} {word} {task}: {headlines[task]} {_shown(found)} with it among the rest.")
-    for balancer, by_task in spread.items():
-        hurt = [f"{task} ({_shown(found)})" for task, found in by_task.items() if task != spoilt and found.sure < 0]
-        where = f"spreads to {', '.join(hurt)}" if hurt else "does not spread to the other tasks by more than chance"
-        told.append(f"Harm done to {spoilt} {where}, balanced by {balancer}.")
     return told
+
+
+def of_spread(spoilt: str, balancer: str, by_task: Mapping[str, Effect]) -> str:
+    """What wrong answers of one task did to the others under a balancer."""
+    hurt = [f"{task} ({_shown(found)})" for task, found in by_task.items() if task != spoilt and found.sure < 0]
+    where = f"spreads to {', '.join(hurt)}" if hurt else "does not spread to the other tasks by more than chance"
+    return f"Harm done to {spoilt} {where}, balanced by {balancer}."
+
+
+def of_sharing(way: str, by_task: Mapping[str, Effect]) -> str:
+    """What another way of sharing did to the tasks."""
+    parts = [f"{task} {_shown(found)}" for task, found in by_task.items() if found.sure]
+    told = ", ".join(parts) or "no task does better or worse by more than chance"
+    return f"Shared by {way} instead of as in the spec: {told}."
 
 
 def advice(gains: Mapping[str, Effect], helps: Helps, cosines: Mapping[str, Sequence[tuple[int, float]]]) -> list[str]:

@@ -29,11 +29,12 @@ LOOKS = 40
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to learn: some tasks together, by a balancer, perhaps with wrong answers of one of them."""
+    """One way to learn: some tasks together, by a balancer, with wrong answers of one, or with less that is shared."""
 
     tasks: tuple[str, ...]
     balancer: str | None = None
     spoilt: tuple[str, float] | None = None
+    sharing: str | None = None
 
 
 @dataclass
@@ -100,6 +101,7 @@ class Bench:
     def _place(self, arm: Arm, seed: int, rate: float) -> Path:
         words = ["together" if set(arm.tasks) == set(self.names) else "+".join(arm.tasks)]
         words += [] if arm.balancer is None else [f"by-{arm.balancer}"]
+        words += [] if arm.sharing is None else [f"with-{arm.sharing}"]
         words += [] if arm.spoilt is None else [f"{arm.spoilt[0]}-wrong-{arm.spoilt[1]:g}"]
         words += [] if rate == 1.0 else [f"rate-{rate:g}"]
         return self.out / "_".join([*words, f"seed-{seed}"])
@@ -118,8 +120,10 @@ class Bench:
             "cosines": max(1, self.steps // LOOKS) if len(arm.tasks) > 1 else 0,
         }
         balancer = {} if arm.balancer is None else {"balancer": {"type": arm.balancer}}
+        sharing = {} if arm.sharing is None else {"sharing": {"type": arm.sharing}}
         data = self.spec.to_dict()
-        return self.spec.replaced(data | {"train": data.get("train", {}) | train | balancer})
+        changed = {"train": data.get("train", {}) | train | balancer, "model": data.get("model", {}) | sharing}
+        return self.spec.replaced(data | changed)
 
     def _count(self, tasks: Sequence[str]) -> int:
         rows = np.unique(np.concatenate([self._rows[name] for name in tasks]))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from polymodal.core import UsageProblem, did_you_mean
-from polymodal.evaluation.advice import advice, sentences
+from polymodal.evaluation.advice import advice, of_sharing, of_spread, sentences
 from polymodal.evaluation.arms import Arm, Bench
-from polymodal.evaluation.effects import Effect, effect, mean_effect
+from polymodal.evaluation.effects import Effect, Scores, effect, mean_effect
 
 __all__ = ["Poison", "Transfer", "transfer"]
 
@@ -31,8 +31,9 @@ class Transfer:
     `headlines` are the metrics by task, `alone` and `together` their means over the seeds. `gains` are how much better
     a task does together than alone; `helps[task][other]` how much better it does with the other among the rest than
     without. `relative` is the mean gain in percent. `cosines`, by a pair of tasks "a, b", are (step, cosine of their
-    gradients), the mean over seeds and members. `spread[balancer][task]` is what wrong answers of `poison` change.
-    `steps`, `seeds` and `tuned` (learning rates tried) are the budget that every way of learning had.
+    gradients), the mean over seeds and members. `spread[balancer][task]` is what wrong answers of `poison` change, and
+    `shared[sharing][task]` how much better a task does together when that much is shared than as in the spec. `steps`,
+    `seeds` and `tuned` (learning rates tried) are the budget that every way of learning had.
     """
 
     headlines: Mapping[str, str]
@@ -44,6 +45,7 @@ class Transfer:
     cosines: Mapping[str, Sequence[tuple[int, float]]]
     poison: Poison | None
     spread: Mapping[str, Mapping[str, Effect]]
+    shared: Mapping[str, Mapping[str, Effect]]
     steps: int
     seeds: int
     tuned: int
@@ -51,7 +53,9 @@ class Transfer:
     @property
     def sentences(self) -> list[str]:
         """What was found, a plain sentence for each finding."""
-        return sentences(self.headlines, self.gains, self.helps, self.spread, self.poison.task if self.poison else None)
+        told = sentences(self.headlines, self.gains, self.helps)
+        told += [of_spread(self.poison.task, *item) for item in self.spread.items()] if self.poison else []
+        return told + [of_sharing(*item) for item in self.shared.items()]
 
     @property
     def advice(self) -> list[str]:
@@ -63,12 +67,12 @@ class Transfer:
         return asdict(self) | {"sentences": self.sentences, "advice": self.advice}
 
 
-def transfer(bench: Bench, poison: Poison | None = None) -> Transfer:
+def transfer(bench: Bench, poison: Poison | None = None, sharings: Sequence[str] = ()) -> Transfer:
     """Train what has to be compared, and compare it on the test rows.
 
-    With K tasks these are 2 K + 1 ways of learning (3 for two tasks), and for a poison one more for each balancer, and
-    one without it for each balancer that is not the spec's own. Raises UsageProblem for a single task, and for a task
-    that is not there.
+    With K tasks these are 2 K + 1 ways of learning (3 for two tasks); for a poison one more for each balancer, and one
+    without it for each balancer that is not the spec's own; for other ways of sharing one more each. Raises
+    UsageProblem for a single task, and for a task that is not there.
     """
     names = tuple(bench.names)
     if len(names) < 2:
@@ -92,6 +96,7 @@ def transfer(bench: Bench, poison: Poison | None = None) -> Transfer:
         _cosines(bench, Arm(names)),
         poison,
         {} if poison is None else _spread(bench, names, poison),
+        {way: _better(bench.scores(Arm(names, sharing=way)), all_of_them) for way in sharings},
         bench.steps,
         len(bench.seeds),
         bench.tune,
@@ -104,8 +109,12 @@ def _spread(bench: Bench, names: tuple[str, ...], poison: Poison) -> dict[str, d
     for balancer in poison.balancers or (None,):
         clean = bench.scores(Arm(names, balancer))
         wrong = bench.scores(Arm(names, balancer, (poison.task, poison.rate)))
-        found[balancer or "as in the spec"] = {name: effect(wrong[name], clean[name]) for name in names}
+        found[balancer or "as in the spec"] = _better(wrong, clean)
     return found
+
+
+def _better(ours: Mapping[str, Scores], theirs: Mapping[str, Scores]) -> dict[str, Effect]:
+    return {name: effect(ours[name], theirs[name]) for name in theirs}
 
 
 def _cosines(bench: Bench, arm: Arm) -> dict[str, list[tuple[int, float]]]:

@@ -36,6 +36,10 @@ def transfer_page(found: Transfer, place: Path, title: str) -> Path:
             )
             for at, (balancer, effects) in enumerate(found.spread.items())
         ],
+        "shared": [
+            (way, _dots(f"shared-{at}", f"What sharing by {way} changes", effects, found.alone))
+            for at, (way, effects) in enumerate(found.shared.items())
+        ],
         "named": {task: label(metric) for task, metric in found.headlines.items()},
         "mood": "good" if found.relative.sure > 0 else "bad" if found.relative.sure < 0 else "unsure",
         "verdict": _verdict(found.relative),

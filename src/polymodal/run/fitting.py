@@ -113,7 +113,7 @@ def _member(
     limit = None if settings.time_limit is None else settings.time_limit / (settings.members or 1)
     own = replace(settings, seed=derive(settings.seed, "member", number), time_limit=limit)
     with seeded(own.seed, "model"):
-        model = Model(parts.modalities, parts.tasks, parts.fusion, parts.width)
+        model = Model(parts.modalities, parts.tasks, parts.fusion, parts.width, parts.sharing)
         learner = Learner(model, parts.objectives, settings.own_loss)
     folder, start = place
     start.fill(model)

@@ -17,12 +17,14 @@ import polymodal.balancing
 import polymodal.fusion
 import polymodal.modalities
 import polymodal.objectives
+import polymodal.sharing
 import polymodal.tasks
 from polymodal.balancing.base import Balancer
 from polymodal.core import UsageProblem
 from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
 from polymodal.objectives.base import Objective
+from polymodal.sharing.base import Sharing
 from polymodal.tasks.base import Task
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "FUSIONS",
     "MODALITIES",
     "OBJECTIVES",
+    "SHARINGS",
     "STRICT",
     "TASKS",
     "Folder",
@@ -64,6 +67,7 @@ class Folder:
 MODALITIES = Folder(polymodal.modalities, Modality)
 TASKS = Folder(polymodal.tasks, Task)
 FUSIONS = Folder(polymodal.fusion, Fusion)
+SHARINGS = Folder(polymodal.sharing, Sharing)
 BALANCERS = Folder(polymodal.balancing, Balancer)
 OBJECTIVES = Folder(polymodal.objectives, Objective)
 

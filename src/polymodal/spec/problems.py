@@ -22,7 +22,7 @@ WORDING = {
     "a valid dictionary": "keys with values",
     "an object": "keys with values",
 }
-PARTS, SECTIONS = {("fusion",), ("balancer",)}, {("modalities",), ("tasks",), ("objectives",)}
+PARTS, SECTIONS = {("fusion",), ("balancer",), ("sharing",)}, {("modalities",), ("tasks",), ("objectives",)}
 YES, NO = {"yes", "on", "true", "y"}, {"no", "off", "false", "n"}
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, create_model, model_valid
 from polymodal.core import did_you_mean
 from polymodal.data.findings import CODES
 from polymodal.data.splits import SplitPlan
-from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, OBJECTIVES, STRICT, TASKS, Folder, options_of
+from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, OBJECTIVES, SHARINGS, STRICT, TASKS, Folder, options_of
 from polymodal.training import Settings
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
 # By benchmarks/fusion.py level with the best, clean and dark, on most sets; it also decides from any one modality.
 DEFAULT_FUSION = "late"
 DEFAULT_BALANCER = "equal"
+DEFAULT_SHARING = "hard"
 ANSWERS = ("target", "time", "event")
 """Options of tasks that name a column of answers."""
 # A share of 0 leaves a part empty on purpose.
@@ -206,6 +207,7 @@ def _model_section() -> type[BaseModel]:
         __config__=STRICT,
         width=(Annotated[int, Field(ge=4, le=4096)], Field(64, description="The length of every token.")),
         fusion=_part_field(FUSIONS, DEFAULT_FUSION, "How modalities are brought together."),
+        sharing=_part_field(SHARINGS, DEFAULT_SHARING, "What each task has for itself before its head."),
         start_from=(
             str | None,
             Field(None, description="A run of pretrain or fit, relative to the spec, whose weights are begun with."),

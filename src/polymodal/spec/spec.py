@@ -14,10 +14,11 @@ from polymodal.data.selection import expand_columns
 from polymodal.fusion.base import Fusion
 from polymodal.modalities.base import Modality
 from polymodal.objectives.base import Objective, contrasting
+from polymodal.sharing import Hard, Sharing
 from polymodal.spec.building import Maker
 from polymodal.spec.checking import checked
 from polymodal.spec.overrides import override
-from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, OBJECTIVES, TASKS, describe
+from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, OBJECTIVES, SHARINGS, TASKS, describe
 from polymodal.spec.plain import plain_source
 from polymodal.spec.reading import read_file, read_text
 from polymodal.spec.sections import ANSWERS, DataSection, document_model
@@ -40,6 +41,7 @@ class Parts:
     settings: Settings
     width: int
     objectives: dict[str, Objective] = field(default_factory=dict)
+    sharing: Sharing = field(default_factory=Hard)
 
     @property
     def readers(self) -> list[Column[Any]]:
@@ -199,6 +201,7 @@ class Spec:
             name: make.part(OBJECTIVES, part, ("objectives", name)) for name, part in asked.objectives.items()
         }
         fusion = make.part(FUSIONS, asked.model.fusion, ("model", "fusion"))
+        sharing = make.part(SHARINGS, asked.model.sharing, ("model", "sharing"))
         balancer = make.part(BALANCERS, asked.train.balancer, ("train", "balancer"))
         settings = make.settings(asked.train)
         make.check_fusion(fusion, list(modalities), asked.model.width)
@@ -206,7 +209,7 @@ class Spec:
         make.check_tasks(tasks, list(modalities))
         if make.problems:
             raise PolymodalError.joined(make.problems)
-        return Parts(modalities, tasks, fusion, balancer, settings, asked.model.width, objectives)
+        return Parts(modalities, tasks, fusion, balancer, settings, asked.model.width, objectives, sharing)
 
     def resolved(self, parts: Parts | None = None) -> "Spec":
         """The same spec with every default written out; `parts` may hold settings that were chosen since then."""
@@ -216,7 +219,7 @@ class Spec:
             "data": self.data.model_dump(mode="json", exclude_none=True),
             "modalities": {name: describe(part) for name, part in parts.modalities.items()},
             "tasks": {name: describe(part) | self._from(name) for name, part in parts.tasks.items()},
-            "model": {"width": parts.width, "fusion": describe(parts.fusion)},
+            "model": {"width": parts.width, "fusion": describe(parts.fusion), "sharing": describe(parts.sharing)},
             "train": asdict(parts.settings) | {"balancer": describe(parts.balancer)},
         }
         if parts.objectives:

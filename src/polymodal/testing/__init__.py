@@ -18,6 +18,7 @@ from polymodal.testing.making import check_options, make_part
 from polymodal.testing.modalities import check_modality
 from polymodal.testing.objectives import check_objective, example_model
 from polymodal.testing.patterns import PATTERNS, missing_pattern
+from polymodal.testing.sharing import check_sharing
 from polymodal.testing.tasks import check_task, example_targets
 from polymodal.testing.verdict import ContractBroken
 
@@ -32,6 +33,7 @@ __all__ = [
     "check_modality",
     "check_objective",
     "check_options",
+    "check_sharing",
     "check_task",
     "example_model",
     "example_targets",

@@ -109,7 +109,8 @@ def decided_alone(model: Model, representation: Representation, batch: Batch) ->
     lit = F.one_hot(views, count).bool()
     lone = Representation(representation.pooled[rows], lit, representation.combine, {}, {})
     targets = {name: Values(target.data, target.index[rows]) for name, target in batch.targets.items()}
-    outputs = {name: head(lone) for name, head in model.heads.items() if not isinstance(head, TaughtHead)}
+    deciding = [name for name, head in model.heads.items() if not isinstance(head, TaughtHead)]
+    outputs = {name: model.heads[name](given) for name, given in model.sharing(lone, deciding).items()}
     pairs = Batch({}, targets, batch.rows[rows])
     losses = {name: sample_losses(model, name, outputs, pairs) for name in model.tasks}
     return Alone(losses, pairs, views, count)
@@ -127,7 +128,7 @@ def sample_losses(
     if isinstance(head, TaughtHead):
         if representation is None:
             return torch.zeros(0, device=batch.rows.device)
-        return head.teach(model.seen_by(name, representation), target)
+        return head.teach(model.read([name], representation)[name], target)
     made = outputs[name]
     if present.all():
         return model.tasks[name].losses(made, target.data["target"][target.index])
