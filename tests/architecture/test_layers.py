@@ -21,8 +21,8 @@ def test_the_order_is_that_of_the_house():
     assert layers["exhaustive"] is True
     order = [part.strip(" ()") for line in reversed(layers["layers"]) for part in line.split("|")]
     wanted = (
-        "core data encoders modalities fusion sharing tasks model objectives balancing training spec bundle run estimator "
-        "evaluation explanation search report serving recipes cli"
+        "core data encoders modalities fusion sharing tasks model objectives balancing training spec bundle run "
+        "estimator evaluation explanation search report serving recipes cli"
     )
     assert order == wanted.split()
 

@@ -15,7 +15,8 @@ class Hard(Sharing):
         super().__init__()
 
     def build(self, tasks: Sequence[str], width: int, looking: Collection[str] = ()) -> None:
-        """Nothing is made."""
+        """Nothing is made, whatever the tasks are."""
+        del tasks, width, looking
 
     def forward(self, representation: Representation, tasks: Sequence[str]) -> dict[str, Representation]:
         """The same representation for each."""
