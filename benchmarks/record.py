@@ -41,7 +41,7 @@ def write(name: str, rows: Sequence[Mapping[str, Any]], seed: int | str) -> Path
 def _commit() -> str:
     """The commit of the working tree; "+" where the library differs from it."""
     head = _git("rev-parse", "--short", "HEAD")
-    return f"{head}+" if _git("status", "--porcelain", "--", "src") else head
+    return f"{head}+" if _git("status", "--porcelain", "--", "../src") else head
 
 
 def _git(*words: str) -> str:
