@@ -119,7 +119,7 @@ def test_labels_are_learned(class_weight):
 
 def test_only_labelled_tokens_are_learned_from():
     head = TokenLabels("fold", of="a")
-    head.reader.classes, head.reader.counts = ["x", "y"], [3, 1]
+    head.reader.restore({"classes": ["x", "y"], "counts": [3, 1]})
     net = head.head(1, 4, "mean")
     values = torch.randn(1, 3, 4, requires_grad=True)
     tokens = Tokens(values, torch.ones(1, 3, dtype=torch.bool))
