@@ -33,19 +33,44 @@ class MarkedSeries(nn.Module):
 
 
 class ConvolutionBody(nn.Module):
-    """Convolutions at stride 1, Tokens to Tokens: each token reads `layers` · (reach - 1) neighbours to either side."""
+    """Convolutions at stride 1, Tokens to Tokens: each token reads `layers` · (reach - 1) neighbours to either side.
+
+    Rows are laid end to end with gaps that no convolution reaches across: chains of proteins differ tenfold in length,
+    and of a batch that is filled up to the longest one more than half would be padding.
+    """
 
     def __init__(self, width: int, layers: int = 3, reach: int = 7, dropout: float = 0.1) -> None:
         super().__init__()
+        self.gap = reach // 2
         self.blocks = nn.ModuleList(SeriesBlock(width, reach, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tokens) -> Tokens:
         """(n, tokens, width) → the same."""
-        values = tokens.values
-        for block in self.blocks:
-            values = block(values, tokens.mask)
-        return Tokens(keep(self.norm(values), tokens.mask), tokens.mask, tokens.positions)
+        mask = tokens.mask
+        places = end_to_end(mask, self.gap)
+        length = int(places.max()) + 1 if places.numel() else 0
+        values = tokens.values.new_zeros(1, length, tokens.values.shape[2])
+        values = values.index_copy(1, places, tokens.values[mask].unsqueeze(0))
+        real = torch.zeros(1, length, dtype=torch.bool, device=mask.device)
+        real[0, places] = True
+        for block in self.blocks if length else ():
+            values = block(values, real)
+        made = torch.zeros_like(tokens.values)
+        made = made.masked_scatter(mask.unsqueeze(-1), self.norm(values[0, places]))
+        return Tokens(made, mask, tokens.positions)
+
+
+def end_to_end(mask: Tensor, gap: int) -> Tensor:
+    """(real tokens,) the places of the True ones of a mask (n, tokens) where its rows follow one another.
+
+    Each row keeps its own distances and is cut off behind its last real token; `gap` places are left between rows.
+    """
+    place = torch.arange(mask.shape[1], device=mask.device)
+    extent = torch.where(mask, place + 1, 0).amax(dim=1) if mask.shape[1] else mask.new_zeros(len(mask)).long()
+    start = (extent + gap).cumsum(0) - (extent + gap)
+    rows, columns = mask.nonzero(as_tuple=True)
+    return start[rows] + columns
 
 
 class PieceNet(nn.Module):

@@ -23,6 +23,7 @@ KINDS = {
     "retrieval": "ranks",
     "embedding": "ranks",
     "token_labels": "tokens",
+    "token_values": "token_numbers",
 }
 
 

@@ -126,10 +126,11 @@ def drawn(name: str, pictures: np.ndarray, folder: Path) -> dict[str, Any]:
 def written(answers: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     """(n,) answers as a cell holds them: labels and numbers as they are, (n, classes) booleans as labels by name.
 
-    Lists of labels become text parted by ";" as targets are, with nothing where a token has none. Vectors are lists.
+    Lists of labels, or of numbers, become text parted by ";" as targets are, with nothing where a token has none.
+    Vectors are lists.
     """
     if answers.ndim == 1 and any(isinstance(each, list) for each in answers[:1]):
-        return np.array([";".join(label or "" for label in each) for each in answers], dtype=object)
+        return np.array([";".join(_of_token(answer) for answer in each) for each in answers], dtype=object)
     if answers.ndim == 1:
         return answers
     if answers.dtype.kind == "f":
@@ -138,6 +139,11 @@ def written(answers: np.ndarray, classes: Sequence[str]) -> np.ndarray:
         return vectors
     names = np.array(classes, dtype=object)
     return np.array([";".join(names[held]) for held in answers], dtype=object)
+
+
+def _of_token(answer: str | float | None) -> str:
+    """What a list says of one token; numbers with the seven digits that a net can tell."""
+    return "" if answer is None else answer if isinstance(answer, str) else f"{answer:.7g}"
 
 
 def _spread(truth: np.ndarray, labelled: np.ndarray) -> np.ndarray:

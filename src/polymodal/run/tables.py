@@ -170,8 +170,8 @@ def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rule
     separators = {name: task.separator for name, task in parts.tasks.items() if isinstance(task, Multilabel)}
     orders = {name: task.order for name, task in parts.tasks.items() if isinstance(task, Ordinal)}
     hidden = {name: task.hides for name, task in parts.tasks.items()}
-    free = [name for name, task in parts.tasks.items() if task.answers in {"ranks", "texts", "tokens"}]
-    lists = [name for name, task in parts.tasks.items() if task.answers == "tokens"]
+    lists = [name for name, task in parts.tasks.items() if task.answers in {"tokens", "token_numbers"}]
+    free = [name for name, task in parts.tasks.items() if name in lists or task.answers in {"ranks", "texts"}]
     roles = Roles(inputs, targets, rules.id, rules.group, separators, orders, hidden, free, lists)
     files = _files(table, parts)
     together = [] if parts.settings.together is None else [parts.settings.together]

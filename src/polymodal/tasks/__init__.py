@@ -23,6 +23,7 @@ from polymodal.tasks.regression import Regression
 from polymodal.tasks.retrieval import Retrieval
 from polymodal.tasks.survival import Survival
 from polymodal.tasks.token_labels import TokenLabels
+from polymodal.tasks.token_values import TokenValues
 
 __all__ = [
     "Answer",
@@ -42,5 +43,6 @@ __all__ = [
     "Task",
     "TaughtHead",
     "TokenLabels",
+    "TokenValues",
     "retrieval_metrics",
 ]

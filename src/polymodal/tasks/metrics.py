@@ -9,11 +9,9 @@ draw at a time, is the reference in the tests.
 0.667
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import zip_longest
 from typing import Literal
 
 import numpy as np
@@ -21,6 +19,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from polymodal.tasks.hazards import Curves, integrated_errors
+from polymodal.tasks.pooled import RowSums, label_tables, row_sums
 from polymodal.tasks.weighted import (
     agreement,
     calibration_error,
@@ -49,6 +48,7 @@ __all__ = [
     "regression",
     "survival",
     "texts",
+    "token_errors",
     "token_scores",
 ]
 
@@ -63,9 +63,11 @@ SMALLEST = 1e-15
 Draws = dict[str, np.ndarray]
 
 
-AnswerKind = Literal["classes", "ordered", "labels", "numbers", "times", "ranks", "texts", "tokens"]
+AnswerKind = Literal[
+    "classes", "ordered", "labels", "numbers", "times", "ranks", "texts", "tokens", "token_numbers"
+]
 """One label · one label of an order · several labels at once · a number · how soon something happens · the rank of what
-was looked for · a text · a label for each token."""
+was looked for · a text · a label for each token · a number for each token."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,16 @@ class Answers:
     def curve_errors(self) -> np.ndarray | None:
         """(n,) the error of each row's curve; None without curves."""
         return None if self.curves is None else integrated_errors(self.truth, self.curves)
+
+    @cached_property
+    def label_tables(self) -> sparse.csr_matrix:
+        """True by told labels of each row's tokens."""
+        return label_tables(self.truth, self.prediction, self.classes)
+
+    @cached_property
+    def row_sums(self) -> RowSums:
+        """Sums over the numbers of each row's tokens."""
+        return row_sums(self.truth, self.prediction)
 
 
 def classification(
@@ -173,6 +185,16 @@ def token_scores(truth: ArrayLike, prediction: ArrayLike, classes: Sequence[str]
     Both are (n,) lists of labels, None where the truth is not known. A token that was not told counts as wrong.
     """
     held = Answers("tokens", np.asarray(truth, dtype=object), np.asarray(prediction, dtype=object), classes=classes)
+    return _single(held)
+
+
+def token_errors(truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
+    """How well the number of each token is met: mse, mae, rmse, r2, pearson, spearman, over all known tokens.
+
+    Both are (n,) lists of numbers, None where the truth is not known. Where nothing was told of a token (its modality
+    is absent), the mean of all that was told stands for it.
+    """
+    held = Answers("token_numbers", np.asarray(truth, dtype=object), np.asarray(prediction, dtype=object))
     return _single(held)
 
 
@@ -306,20 +328,17 @@ def _texts(answers: Answers, weights: np.ndarray) -> Draws:
 def _tokens(answers: Answers, weights: np.ndarray) -> Draws:
     """From the table of true by told labels of each row, summed up over the rows that are drawn."""
     side = len(answers.classes)
-    place: dict[object, int] = {name: number for number, name in enumerate(answers.classes)}
-    held = sparse.lil_matrix((len(answers), side * (side + 1)))
-    for row, (known, told) in enumerate(zip(answers.truth, answers.prediction, strict=True)):
-        pairs = Counter(zip_longest(known, told[: len(known)]))
-        for (label, said), many in pairs.items():
-            if label in place:
-                held[row, place[label] * (side + 1) + place.get(said, side)] = many
-    tables = np.asarray(weights @ held.tocsr()).reshape(len(weights), side, side + 1)
+    tables = np.asarray(weights @ answers.label_tables).reshape(len(weights), side, side + 1)
     hits, true, told_so = np.einsum("dcc->dc", tables[..., :-1]), tables.sum(axis=2), tables.sum(axis=1)[:, :-1]
     return {
         "token_accuracy": hits.sum(axis=1) / true.sum(axis=1),
         "balanced_accuracy": mean_of_defined(hits / true),
         "macro_f1": mean_of_defined(2 * hits / (true + told_so)),
     }
+
+
+def _token_numbers(answers: Answers, weights: np.ndarray) -> Draws:
+    return answers.row_sums.scores(weights)
 
 
 _MEASURES = {
@@ -331,4 +350,5 @@ _MEASURES = {
     "ranks": _ranks,
     "texts": _texts,
     "tokens": _tokens,
+    "token_numbers": _token_numbers,
 }

@@ -14,7 +14,7 @@ from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.kinds import Kind, absent, infer_kind, parse_labels, parse_numbers
 from polymodal.data.plain import Plain
 
-__all__ = ["LabelColumn", "NumberColumn", "TargetCells", "balanced_weights", "collate_targets"]
+__all__ = ["LabelColumn", "NumberColumn", "TargetCells", "balanced_weights", "collate_targets", "scale_of"]
 
 
 @dataclass(frozen=True)
@@ -126,28 +126,10 @@ class NumberColumn(Column[TargetCells]):
         part = table.column(self.target).iloc[rows]
         self.kind = infer_kind(part, table.missing)
         numbers, _ = parse_numbers(part, self.kind, table.missing)
-        known = numbers[np.isfinite(numbers)]
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            spread = float(known.std()) if len(known) else 0.0
-        if len(known) > 1 and known.min() < known.max() and not 1e-30 < spread < 1e30:
-            raise DataError(
-                "target-out-of-range",
-                where=f'{table.source}, column "{self.target}"',
-                expected="numbers that spread by 1e-30 to 1e30 among the training rows",
-                found=f"numbers from {known.min():g} to {known.max():g}",
-                remedy="give them in another unit, or their logarithm",
-            )
-        if spread == 0:
-            held = part[~absent(part, table.missing)]
-            first = f'; the first value is "{str(held.iloc[0])[:80]}"' if len(held) else ""
-            raise DataError(
-                "constant-target" if len(known) else "no-numbers",
-                where=f'{table.source}, column "{self.target}"',
-                expected="numbers that differ among the training rows",
-                found=f"only the value {known[0]:g}" if len(known) else f"no number at all{first}",
-                remedy="check the name of the column, the split, and how numbers are written here",
-            )
-        self.mean, self.spread = float(known.mean()), spread
+        held = part[~absent(part, table.missing)]
+        first = f'; the first value is "{str(held.iloc[0])[:80]}"' if len(held) else ""
+        where = f'{table.source}, column "{self.target}"'
+        self.mean, self.spread = scale_of(numbers[np.isfinite(numbers)], where, first)
 
     def read(self, table: DataTable) -> TargetCells:
         """Numbers; what cannot be read as a finite number is refused and the row is unlabelled."""
@@ -176,6 +158,32 @@ class NumberColumn(Column[TargetCells]):
         """Take mean, spread and way of writing over."""
         self.mean, self.spread = float(state["mean"]), float(state["spread"])
         self.kind = None if state["kind"] is None else Kind.restore(state["kind"])
+
+
+def scale_of(known: np.ndarray, where: str, first: str = "") -> tuple[float, float]:
+    """Mean and standard deviation of numbers (n,) of the training rows; `first` is told where there is none of them.
+
+    Raises DataError where no two of them differ, or they spread beyond all bounds.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        spread = float(known.std()) if len(known) else 0.0
+    if len(known) > 1 and known.min() < known.max() and not 1e-30 < spread < 1e30:
+        raise DataError(
+            "target-out-of-range",
+            where=where,
+            expected="numbers that spread by 1e-30 to 1e30 among the training rows",
+            found=f"numbers from {known.min():g} to {known.max():g}",
+            remedy="give them in another unit, or their logarithm",
+        )
+    if spread == 0:
+        raise DataError(
+            "constant-target" if len(known) else "no-numbers",
+            where=where,
+            expected="numbers that differ among the training rows",
+            found=f"only the value {known[0]:g}" if len(known) else f"no number at all{first}",
+            remedy="check the name of the column, the split, and how numbers are written here",
+        )
+    return float(known.mean()), spread
 
 
 def balanced_weights(counts: Sequence[int], like: Tensor) -> Tensor:

@@ -24,7 +24,8 @@ __all__ = ["check_task", "example_targets"]
 
 
 def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> dict[str, DataTable]:
-    """Tables with one target column each, about a fifth of the rows unlabelled: numbers, labels, grades, tags, texts.
+    """Tables with one target column each, about a fifth of the rows unlabelled: numbers, labels, grades, tags, texts,
+    lists of two numbers.
 
     One has the columns "time" and "event". Each kind of task can read at least one of them.
     """
@@ -36,6 +37,7 @@ def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> di
         "grades": draw.choice(["1", "2", "3", "4", "5"], size=rows).tolist(),
         "texts": [" ".join(draw.choice(["a", "red", "blue", "ring"], size=1 + row % 3)) for row in range(rows)],
         "tags": draw.choice(["red", "blue", "red;blue", "green;red", ";"], size=rows).tolist(),
+        "lists of numbers": draw.choice(["0.5;1.5", "1.5;-2", ";0.5", "-2;2.5"], size=rows).tolist(),
     }
     labelled = draw.random(rows) >= 0.2
     watched = {
