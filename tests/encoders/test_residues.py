@@ -26,7 +26,7 @@ def test_each_residue_sees_so_far_and_no_further():
     changed = values.clone()
     changed[0, 20] = 1.0
     moved = (body(Tokens(values, mask)).values != body(Tokens(changed, mask)).values).any(dim=2)[0].nonzero().flatten()
-    assert moved.tolist() == list(range(20 - 8, 20 + 8 + 1))
+    assert moved.tolist() == list(range(20 - 12, 20 + 12 + 1))  # 4 and 8 residues
 
 
 def test_a_sequence_without_known_residues_has_no_pieces():

@@ -14,6 +14,10 @@ from polymodal.encoders.series import SeriesBlock
 __all__ = ["ConvolutionBody", "MarkedSeries", "PieceNet"]
 
 
+FARTHEST = 6
+"""Doublings of the reach at most: from there on all of a chain is seen, and gaps between chains would fill the rows."""
+
+
 class MarkedSeries(nn.Module):
     """Codes as a series with a channel for each code, 1 where it stands; unknown behind the end. Read by a series net.
 
@@ -33,16 +37,18 @@ class MarkedSeries(nn.Module):
 
 
 class ConvolutionBody(nn.Module):
-    """Convolutions at stride 1, Tokens to Tokens: each token reads `layers` · (reach - 1) neighbours to either side.
+    """Dilated convolutions at stride 1, Tokens to Tokens: each token reads (reach - 1) · (2^layers - 1) to either side.
 
-    Rows are laid end to end with gaps that no convolution reaches across: chains of proteins differ tenfold in length,
-    and of a batch that is filled up to the longest one more than half would be padding.
+    Each of the `layers` reads twice as far as the one before (Yu and Koltun 2016). Rows are laid end to end with gaps
+    that no convolution reaches across: chains of proteins differ tenfold in length, and of a batch that is filled up to
+    the longest one four fifths would be padding.
     """
 
-    def __init__(self, width: int, layers: int = 3, reach: int = 7, dropout: float = 0.1) -> None:
+    def __init__(self, width: int, layers: int = 3, reach: int = 5, dropout: float = 0.1) -> None:
         super().__init__()
-        self.gap = reach // 2
-        self.blocks = nn.ModuleList(SeriesBlock(width, reach, dropout) for _ in range(layers))
+        dilations = [2 ** min(layer, FARTHEST) for layer in range(layers)]
+        self.gap = reach // 2 * dilations[-1]
+        self.blocks = nn.ModuleList(SeriesBlock(width, reach, dropout, dilation=each) for each in dilations)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tokens) -> Tokens:

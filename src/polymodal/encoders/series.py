@@ -22,15 +22,19 @@ __all__ = ["PartReader", "SeriesConvolution", "SeriesMlp", "SeriesPatchNet", "Se
 class SeriesBlock(nn.Module):
     """Two convolutions over time around which the series also passes unchanged; unknown steps are zero for both.
 
-    (n, steps, width) → the same, of no meaning where the mask is False. Norms are over the channels of one step (Ba et
+    (n, steps, width) → the same, of no meaning where the mask is False. With a `dilation` a convolution reads every so
+    manieth step (Yu and Koltun 2016). Norms are over the channels of one step (Ba et
     al. 2016), so that neither padding nor the batch changes anything.
     """
 
-    def __init__(self, width: int, reach: int = 5, dropout: float = 0.1, scale: float = 0.2) -> None:
+    def __init__(
+        self, width: int, reach: int = 5, dropout: float = 0.1, scale: float = 0.2, dilation: int = 1
+    ) -> None:
         super().__init__()
         self.first_norm, self.second_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.first = nn.Conv1d(width, width, reach, padding=reach // 2)
-        self.second = nn.Conv1d(width, width, reach, padding=reach // 2)
+        padding = reach // 2 * dilation
+        self.first = nn.Conv1d(width, width, reach, padding=padding, dilation=dilation)
+        self.second = nn.Conv1d(width, width, reach, padding=padding, dilation=dilation)
         self.dropout = Dropout(dropout)
         self.scale = nn.Parameter(torch.full((width,), scale))
 
@@ -44,13 +48,15 @@ class SeriesBlock(nn.Module):
     def along(convolution: nn.Conv1d, values: Tensor, mask: Tensor) -> Tensor:
         """A convolution over steps that sees zeros where nothing is known.
 
-        Computed as one over pictures that are a pixel wide: their layout with channels last is how (n, steps, width)
-        lies in memory, where a convolution over series would copy it there and back.
+        Computed as one over pictures: their layout with channels last is how (n, steps, width) lies in memory, where a
+        convolution over series would copy it there and back. The pictures are as wide as the dilation, so that the
+        steps that are read together lie below one another.
         """
         weight = convolution.weight.unsqueeze(3).contiguous(memory_format=torch.channels_last)
-        pictures = keep(values, mask).transpose(1, 2).unsqueeze(3)
+        steps, wide = values.shape[1], convolution.dilation[0]
+        pictures = F.pad(keep(values, mask), (0, 0, 0, -steps % wide)).unflatten(1, (-1, wide)).permute(0, 3, 1, 2)
         made = F.conv2d(pictures, weight, convolution.bias, padding=(weight.shape[2] // 2, 0))
-        return made.squeeze(3).transpose(1, 2)
+        return made.permute(0, 2, 3, 1).flatten(1, 2)[:, :steps]
 
 
 class SeriesConvolution(nn.Module):
