@@ -14,6 +14,7 @@ from polymodal.tasks.base import Aspect, Decoded, Head, Task, TaughtHead
 from polymodal.tasks.binary import Binary
 from polymodal.tasks.caption import Caption
 from polymodal.tasks.embedding import Embedding
+from polymodal.tasks.count import Count
 from polymodal.tasks.multiclass import Multiclass
 from polymodal.tasks.multilabel import Multilabel
 from polymodal.tasks.ordinal import Ordinal
@@ -30,6 +31,7 @@ __all__ = [
     "Aspect",
     "Binary",
     "Caption",
+    "Count",
     "Decoded",
     "Embedding",
     "Head",

@@ -29,11 +29,12 @@ from polymodal.tasks.weighted import (
     mean,
     mean_of_defined,
     median,
+    poisson_deviances,
     rank_correlation,
     ranking,
     spread_explained,
 )
-from polymodal.tasks.writing import chrf, exact_matches, gram_counts
+from polymodal.tasks.writing import chrf, edit_counts, exact_matches, gram_counts
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -41,11 +42,14 @@ __all__ = [
     "Answers",
     "c_index",
     "classification",
+    "counts",
     "measure",
     "multilabel",
     "ordinal",
+    "poisson_deviances",
     "ranking_scores",
     "regression",
+    "spelling",
     "survival",
     "texts",
     "token_errors",
@@ -53,7 +57,10 @@ __all__ = [
 ]
 
 LOWER_IS_BETTER = frozenset(
-    {"log_loss", "brier", "integrated_brier", "ece", "mse", "mae", "rmse", "abs_rel", "median_rank"}
+    {
+        *("log_loss", "brier", "integrated_brier", "ece", "mse", "mae", "rmse", "deviance", "abs_rel", "median_rank"),
+        *("character_error_rate", "word_error_rate"),
+    }
 )
 """Metrics that are errors; of all others, more is better."""
 
@@ -64,10 +71,10 @@ Draws = dict[str, np.ndarray]
 
 
 AnswerKind = Literal[
-    "classes", "ordered", "labels", "numbers", "times", "ranks", "texts", "tokens", "token_numbers"
+    "classes", "ordered", "labels", "numbers", "counts", "times", "ranks", "texts", "tokens", "token_numbers", "spelled"
 ]
-"""One label · one label of an order · several labels at once · a number · how soon something happens · the rank of what
-was looked for · a text · a label for each token · a number for each token."""
+"""One label · one label of an order · several labels at once · a number · how many · how soon something happens · the
+rank of what was looked for · a text · a label for each token · a number for each token · a text sign by sign."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,11 @@ class Answers:
     def label_tables(self) -> sparse.csr_matrix:
         """True by told labels of each row's tokens."""
         return label_tables(self.truth, self.prediction, self.classes)
+
+    @cached_property
+    def edits(self) -> np.ndarray:
+        """Edits and lengths of each row's text."""
+        return edit_counts(list(self.prediction), list(self.truth))
 
     @cached_property
     def row_sums(self) -> RowSums:
@@ -157,6 +169,22 @@ def regression(truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
     """How well numbers are met: mse, mae, rmse, r2, pearson, spearman."""
     known, guess = np.asarray(truth, dtype=np.float64).ravel(), np.asarray(prediction, dtype=np.float64).ravel()
     return _single(Answers("numbers", known, guess))
+
+
+def counts(truth: np.ndarray, rate: ArrayLike) -> dict[str, float]:
+    """How well counts are met: deviance (the mean Poisson deviance), mae, rmse.
+
+    `truth` (n,) are counts, or of the type `COUNTED`; `rate` (n,) is what is expected of an exposure of 1.
+    """
+    return _single(Answers("counts", np.asarray(truth), np.asarray(rate, dtype=np.float64)))
+
+
+def spelling(truth: Sequence[str], written: Sequence[str]) -> dict[str, float]:
+    """How well texts are heard: character_error_rate and word_error_rate, edits for each true sign, and word.
+
+    Edits of all rows together are divided by the signs of all true texts, so that both may exceed 1 (Levenshtein 1966).
+    """
+    return _single(Answers("spelled", _labels(list(truth)), _labels(list(written))))
 
 
 def survival(truth: np.ndarray, risk: np.ndarray, curves: Curves | None = None) -> dict[str, float]:
@@ -279,6 +307,25 @@ def _regression(answers: Answers, weights: np.ndarray) -> Draws:
     }
 
 
+def _counts(answers: Answers, weights: np.ndarray) -> Draws:
+    truth, rate = answers.truth, answers.prediction.astype(np.float64)
+    count, exposure = (truth, 1.0) if truth.dtype.names is None else (truth["count"], truth["exposure"])
+    count, expected = count.astype(np.float64), rate * exposure
+    return {
+        "deviance": mean(poisson_deviances(count, expected), weights),
+        "mae": mean(np.abs(count - expected), weights),
+        "rmse": np.sqrt(mean((count - expected) ** 2, weights)),
+    }
+
+
+def _spelled(answers: Answers, weights: np.ndarray) -> Draws:
+    edits = answers.edits
+    return {
+        "character_error_rate": weights @ edits[:, 0] / (weights @ edits[:, 1]),
+        "word_error_rate": weights @ edits[:, 2] / (weights @ edits[:, 3]),
+    }
+
+
 def _ranking(held: np.ndarray, chances: np.ndarray, weights: np.ndarray) -> Draws:
     pairs = [ranking(held[:, at], chances[:, at], weights) for at in range(held.shape[1])]
     areas, precisions = (np.stack(values, axis=1) for values in zip(*pairs, strict=True))
@@ -346,9 +393,11 @@ _MEASURES = {
     "ordered": _ordered,
     "labels": _multilabel,
     "numbers": _regression,
+    "counts": _counts,
     "times": _times,
     "ranks": _ranks,
     "texts": _texts,
     "tokens": _tokens,
     "token_numbers": _token_numbers,
+    "spelled": _spelled,
 }

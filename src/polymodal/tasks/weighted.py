@@ -3,6 +3,7 @@
 import numpy as np
 
 __all__ = [
+    "COUNTED",
     "agreement",
     "calibration_error",
     "class_scores",
@@ -11,10 +12,14 @@ __all__ = [
     "mean",
     "mean_of_defined",
     "median",
+    "poisson_deviances",
     "rank_correlation",
     "ranking",
     "spread_explained",
 ]
+
+COUNTED = np.dtype([("count", np.float64), ("exposure", np.float64)])
+"""A count, and how long or in how much it was counted."""
 
 BINS = 15
 """Bins of the calibration error, as in Guo et al. 2017."""
@@ -38,6 +43,17 @@ def median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     half = sums[:, -1:] / 2
     lower, upper = (sums >= half).argmax(axis=1), (sums > half).argmax(axis=1)
     return (ordered[lower] + ordered[upper]) / 2
+
+
+def poisson_deviances(count: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """(n,) twice what the log likelihood of a Poisson count loses against a mean that is the count itself.
+
+    2 · (y log(y / m) - y + m), with 0 log 0 = 0 (Nelder and Wedderburn 1972). Infinite for a count that is expected to
+    be 0 and is not.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        informed = np.where(count > 0, count * np.log(np.where(count > 0, count, 1.0) / expected), 0.0)
+    return np.asarray(2 * (informed - count + expected))
 
 
 def class_scores(truth: np.ndarray, chosen: np.ndarray, classes: int, weights: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["LONGEST_GRAM", "chrf", "exact_matches", "gram_counts", "written_metrics"]
+__all__ = ["LONGEST_GRAM", "chrf", "edit_counts", "edit_distance", "exact_matches", "gram_counts", "written_metrics"]
 
 LONGEST_GRAM = 6
 """Letters of the longest group that is compared."""
@@ -67,6 +67,35 @@ def chrf(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     squared = RECALL_COUNTS**2
     below = squared * precision + recall
     return np.where(below > 0, (1 + squared) * precision * recall / np.where(below > 0, below, 1.0), 0.0)
+
+
+def edit_counts(written: Sequence[str], truth: Sequence[str]) -> np.ndarray:
+    """(n, 4): edits of signs, signs of the true text, edits of words, words of the true text.
+
+    Runs of white space count as one space; nothing else is folded.
+    """
+    made = np.zeros((len(written), 4))
+    for row, (text, true) in enumerate(zip(written, truth, strict=True)):
+        said, right = spaced(text), spaced(true)
+        words = edit_distance(said.split(), right.split())
+        made[row] = edit_distance(said, right), len(right), words, len(right.split())
+    return made
+
+
+def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
+    """The fewest entries to be put in, taken out or exchanged to make one sequence the other (Levenshtein 1966).
+
+    By rows of Wagner and Fischer (1974), each computed at once: what a row costs without insertions is a minimum, and
+    insertions carry the least of it to the right, one more for each step.
+    """
+    number = {entry: place for place, entry in enumerate(dict.fromkeys([*first, *second]))}
+    other = np.array([number[entry] for entry in second], dtype=np.int64)
+    steps = np.arange(len(other) + 1)
+    row = steps.copy()
+    for entry in first:
+        changed = np.minimum(row[1:] + 1, row[:-1] + (other != number[entry]))
+        row = np.minimum.accumulate(np.concatenate([[row[0] + 1], changed]) - steps) + steps
+    return int(row[-1])
 
 
 def accepted(truth: Truth) -> list[list[str]]:
