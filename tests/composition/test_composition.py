@@ -32,6 +32,8 @@ SMALL = {
     "Picture": {"size": 8, "base": 8, "steps": 2},
     "Retrieval": {"between": ["tested", "partner"]},
     "TokenLabels": {"of": "partner"},
+    "TokenValues": {"of": "partner"},
+    "Transcript": {"of": "partner"},
     "Volume": {"size": 8},
 }
 

@@ -25,6 +25,7 @@ from polymodal.tasks.retrieval import Retrieval
 from polymodal.tasks.survival import Survival
 from polymodal.tasks.token_labels import TokenLabels
 from polymodal.tasks.token_values import TokenValues
+from polymodal.tasks.transcript import Transcript
 
 __all__ = [
     "Answer",
@@ -46,5 +47,6 @@ __all__ = [
     "TaughtHead",
     "TokenLabels",
     "TokenValues",
+    "Transcript",
     "retrieval_metrics",
 ]

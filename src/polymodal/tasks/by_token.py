@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from polymodal.core import DataError, Refusal, Representation, UsageProblem, Values
+from polymodal.core import DataError, Refusal, Representation, Tokens, UsageProblem, Values
 from polymodal.core.masking import keep, masked_mean
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.plain import Plain
 from polymodal.tasks.base import TaughtHead
 
-__all__ = ["Content", "ContentT", "TokenCells", "TokenColumn", "TokenHead", "per_token", "pieces_of"]
+__all__ = ["Content", "ContentT", "TokenCells", "TokenColumn", "TokenHead", "per_token", "pieces_of", "told_apart"]
 
 YES, NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
 """What stands in a mask for a token that counts, and for one that does not."""
@@ -82,10 +82,7 @@ class TokenHead(TaughtHead):
 
     def forward(self, representation: Representation) -> Tensor:
         """What is decided on each token."""
-        tokens = representation.tokens[self.of]
-        there = tokens.mask.unsqueeze(-1)
-        told = torch.cat([self.linear(tokens.values), there.to(tokens.values.dtype)], dim=-1)
-        return keep(told, tokens.mask).flatten(1)
+        return told_apart(self.linear, representation.tokens[self.of])
 
     def teach(self, representation: Representation, target: Values) -> Tensor:
         """(n,) the mean loss over the known tokens of each row that has tokens and answers.
@@ -114,6 +111,13 @@ class TokenHead(TaughtHead):
                 found=f"{int(tokens[first])} tokens and {int(answers[first])} answers in a row",
                 remedy="have it give a token for each (tokens: spots of a tissue, tokens: residues of a protein)",
             )
+
+
+def told_apart(linear: nn.Linear, tokens: Tokens) -> Tensor:
+    """(n, tokens · (outputs + 1)): what a linear map says of each token, and 1 where there is one, else all zeros."""
+    there = tokens.mask.unsqueeze(-1)
+    told = torch.cat([linear(tokens.values), there.to(tokens.values.dtype)], dim=-1)
+    return keep(told, tokens.mask).flatten(1)
 
 
 def per_token(outputs: Tensor, size: int) -> tuple[Tensor, Tensor]:

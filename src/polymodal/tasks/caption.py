@@ -23,7 +23,7 @@ from polymodal.tasks.base import Decoded, Task, TaughtHead
 from polymodal.tasks.metrics import texts
 from polymodal.tasks.targets import TargetCells, collate_targets
 
-__all__ = ["Caption", "WrittenColumn"]
+__all__ = ["Caption", "WrittenColumn", "texts_of"]
 
 
 class Caption(Task):
@@ -164,7 +164,7 @@ def memory_of(representation: Representation) -> Tokens:
     return Tokens(torch.cat([part.values for part in parts], dim=1), torch.cat([part.mask for part in parts], dim=1))
 
 
-def _texts(series: pd.Series, missing: Sequence[str]) -> list[Any]:
+def texts_of(series: pd.Series, missing: Sequence[str]) -> list[Any]:
     """For each row its text, None where absent, and what is no text as it is."""
     cells = series.tolist()
     held = [isinstance(cell, np.ndarray | bytes | list | tuple | dict) for cell in cells]
@@ -188,7 +188,7 @@ class WrittenColumn(Column[TargetCells]):
 
     def fit(self, table: DataTable, rows: Rows) -> None:
         """Learn the pieces, and how many the longest text has. Raises DataError where there is no text."""
-        found = _texts(table.column(self.target).iloc[rows], table.missing)
+        found = texts_of(table.column(self.target).iloc[rows], table.missing)
         written = [text for text in found if isinstance(text, str)]
         if not written:
             raise DataError(
@@ -204,7 +204,7 @@ class WrittenColumn(Column[TargetCells]):
 
     def read(self, table: DataTable) -> TargetCells:
         """Codes with an end behind them; a text that is longer than any in training is refused."""
-        found = _texts(table.column(self.target), table.missing)
+        found = texts_of(table.column(self.target), table.missing)
         present, refusals = np.zeros(len(found), dtype=bool), []
         codes = np.full((len(found), self.longest), PADDING, dtype=np.int64)
         for row, text in enumerate(found):

@@ -71,8 +71,8 @@ def check_task(task: Task, table: DataTable | None = None, width: int = 16) -> N
     readable = [given for given in tables.values() if _can_read(task, given)]
     require(bool(readable), f"{_who(task)}: can read one of: {', '.join(tables)}; hand it a table of its own")
     if type(task).losses is Task.losses:
-        for given in readable:
-            check_taught(_fitted(task, given), given)
+        fitting = [check_taught(_fitted(task, given), given) for given in readable]
+        require(any(fitting), f"{_who(task)}: has a target that two tokens answer; hand it a table of its own")
         return
     for given in readable:
         train = np.setdiff1d(np.arange(len(given)), np.arange(0, len(given), 4))

@@ -21,20 +21,24 @@ from polymodal.testing.verdict import check_gradients, check_saving, near, requi
 __all__ = ["check_taught"]
 
 
-def check_taught(task: Task, table: DataTable) -> None:
+def check_taught(task: Task, table: DataTable) -> bool:
     """Hold a fitted task with a taught head to its contract, in a model of two modalities called first and second.
 
-    Raises ContractBroken.
+    False where no row that has both has a target that fits the two tokens of each. Raises ContractBroken.
     """
     who = type(task).__name__
     if task.reader.names:
         check_column(lambda: copy.deepcopy(task).reader, table, np.arange(0, len(table), 2))
     model, batch = _scene(task, table)
+    whole = torch.stack([part.present for part in (*batch.inputs.values(), *batch.targets.values())]).all(dim=0)
+    if not bool(whole.any()):
+        return False
     head = model.heads["tested"]
     require(isinstance(head, TaughtHead), f"{who}: a task without losses of its own has a head that is taught")
     _check_teaching(who, model, batch)
     _check_answers(who, task, model, batch)
     check_saving(head, task.head(model.fusion.views, model.width, model.fusion.combine), who)
+    return True
 
 
 def _scene(task: Task, table: DataTable) -> tuple[Model, Batch]:
