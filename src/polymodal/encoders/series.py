@@ -65,7 +65,8 @@ class SeriesConvolution(nn.Module):
     The stem takes `stride` steps (1, 2, 4 …) at a time, together with half as many before and behind them, which suits
     series that change little from step to step; fewer where that would leave less than eight of `steps`. Stages of two
     convolutions follow, each on half the steps of the one before, until a series of `steps` has about eight left; any
-    other length works, too. The pooled token reads mean and maximum. Positions are counted in steps of the series.
+    other length works, too. With `finest`, a token of steps stands for so many of them at most: stages that would halve
+    further stay at that. The pooled token reads mean and maximum. Positions are counted in steps of the series.
     """
 
     def __init__(
@@ -77,11 +78,12 @@ class SeriesConvolution(nn.Module):
         inner: int = 64,
         dropout: float = 0.1,
         stride: int = 1,
+        finest: int | None = None,
     ) -> None:
         super().__init__()
-        self.tokens = tokens
+        self.tokens, self.finest = tokens, finest if tokens == "steps" else None
         halvings = max(0, math.floor(math.log2(max(steps, 1) / 8)))
-        stride = min(stride, 2**halvings)
+        stride = min(stride, 2**halvings, stride if self.finest is None else 2 ** int(math.log2(self.finest)))
         self.stem = SeriesPatches(channels, inner, stride, reach=stride // 2)
         stages = 1 + min(5, halvings - int(math.log2(stride)))
         self.stages = nn.ModuleList(SeriesBlock(inner, dropout=dropout) for _ in range(stages))
@@ -94,7 +96,7 @@ class SeriesConvolution(nn.Module):
         start = self.stem(series)
         values, mask, stretch = start.values, start.mask, self.stem.patch
         for number, stage in enumerate(self.stages):
-            if number:
+            if number and (self.finest is None or 2 * stretch <= self.finest):
                 values, mask, stretch = *halved(values, mask), 2 * stretch
             values = stage(values, mask)
         values = keep(F.relu(self.norm(values)), mask)
@@ -176,7 +178,7 @@ class SeriesPlan:
 
     `channels`; the steps of a middling series (`steps`) and of the longest one seen (`longest`); steps of a `patch`;
     `layers` of a transformer, a recurrent or a dense net; one token or several; steps that a convolution takes at a
-    time (`stride`).
+    time (`stride`), and that a token of it stands for at most (`finest`).
     """
 
     channels: int
@@ -187,15 +189,15 @@ class SeriesPlan:
     dropout: float = 0.1
     tokens: Literal["pooled", "steps"] = "pooled"
     stride: int = 1
+    finest: int | None = None
 
     def build(self, kind: str, width: int) -> nn.Module:
         """A net from series (n, steps, channels) to Tokens: "convolution", "patches", "recurrent" or "dense"."""
         if kind == "dense":
             return SeriesMlp(self.channels, width, self.longest, self.layers, self.dropout)
         if kind == "convolution":
-            return SeriesConvolution(
-                self.channels, width, self.steps, self.tokens, dropout=self.dropout, stride=self.stride
-            )
+            size = (self.channels, width, self.steps, self.tokens)
+            return SeriesConvolution(*size, dropout=self.dropout, stride=self.stride, finest=self.finest)
         body: nn.Module
         if kind == "patches":
             heads = next(heads for heads in (4, 2, 1) if width % heads == 0)

@@ -47,7 +47,8 @@ class Audio(Modality):
     "summary" (mean, spread and restlessness of the spectrum's shape: how it is said rather than what), "both"
     (convolution and summary, a token of each), "auto", or a function of the fitted column and the width that gives a
     module from the part "sound" (n, frames, bands) to Tokens. `tokens` is "pooled" (a token of each net for a clip) or
-    "steps" (several in order of time). `patch` is in frames; None takes 8. `augment` is the strength of training's
+    "steps" (several in order of time). `patch` is in frames, and what a token of steps stands for at most; None takes 8
+    for patches, and leaves about eight tokens of a middling clip to a convolution. `augment` is the strength of training's
     changes (0 = none): SpecAugment (Park et al. 2019), and spectra moved up or down. Files over `max_megabytes` are
     refused; `cache_megabytes` of finished clips stay in memory. Needs the extra: pip install "polymodal[audio]".
     """
@@ -100,7 +101,7 @@ class Audio(Modality):
         if kind == "summary":
             return PartReader("sound", told)
         size = (learned.channels, learned.steps, learned.longest, self.patch_frames)
-        plan = SeriesPlan(*size, layers=self.layers, dropout=self.dropout, tokens=self.tokens, stride=STRIDE)
+        plan = SeriesPlan(*size, self.layers, self.dropout, self.tokens, stride=STRIDE, finest=self.patch)
         if kind != "both":
             return PartReader("sound", plan.build(kind, width))
         return SideBySide([PartReader("sound", plan.build("convolution", width)), PartReader("sound", told)])

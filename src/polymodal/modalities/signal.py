@@ -34,7 +34,8 @@ class Signal(Modality):
     "convolution", "patches" (a transformer), "recurrent", "dense" (a weight for each value, for short series of one
     length), "auto", or a function of the fitted column and the width that gives a module from the part "series"
     (n, steps, channels) to Tokens. `tokens` is "pooled" (one for a series) or "steps" (several in order of time).
-    `patch` is in steps; None takes about a sixteenth of the series. A series of more than `longest` steps is averaged
+    `patch` is in steps, and what a token of steps stands for at most; None takes about a sixteenth of the series for
+    patches, and leaves about eight tokens of it to a convolution. A series of more than `longest` steps is averaged
     down to fewer. `augment` is the strength of training's small changes (0 = none).
     """
 
@@ -78,7 +79,7 @@ class Signal(Modality):
             return self.encoder(self.reader, width)
         learned = self.reader.learned
         size = (learned.channels, learned.steps, learned.longest, self.patch_steps)
-        plan = SeriesPlan(*size, layers=self.layers, dropout=self.dropout, tokens=self.tokens)
+        plan = SeriesPlan(*size, self.layers, self.dropout, self.tokens, finest=self.patch)
         return PartReader("series", plan.build(self.chosen()[0], width))
 
     @property
