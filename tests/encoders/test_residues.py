@@ -5,7 +5,7 @@ import torch
 from polymodal.core import Tokens
 from polymodal.data.residues import FIRST, HIDDEN, PIECES, UNKNOWN
 from polymodal.encoders.bag import CountBag
-from polymodal.encoders.residues import ConvolutionBody, MarkedSeries, PieceNet
+from polymodal.encoders.residues import ConvolutionBody, MarkedSeries, PieceNet, end_to_end
 from polymodal.encoders.series import SeriesConvolution
 
 
@@ -27,6 +27,21 @@ def test_each_residue_sees_so_far_and_no_further():
     changed[0, 20] = 1.0
     moved = (body(Tokens(values, mask)).values != body(Tokens(changed, mask)).values).any(dim=2)[0].nonzero().flatten()
     assert moved.tolist() == list(range(20 - 12, 20 + 12 + 1))  # 4 and 8 residues
+
+
+def test_rows_laid_end_to_end_do_not_see_one_another():
+    torch.manual_seed(0)
+    body = ConvolutionBody(8, layers=3).eval()
+    values, mask = torch.randn(4, 30, 8), torch.arange(30) < torch.tensor([[30], [7], [0], [19]])
+    mask[0, 4:9] = False  # a hole keeps its place
+    whole = body(Tokens(values.masked_fill(~mask.unsqueeze(-1), torch.nan), mask))
+    for row in (0, 1, 3):
+        length = int(mask[row].nonzero().max()) + 1
+        alone = body(Tokens(values[row : row + 1, :length], mask[row : row + 1, :length]))
+        torch.testing.assert_close(whole.values[row, :length], alone.values[0], atol=1e-5, rtol=1e-5)
+    assert (whole.values[~mask] == 0).all()
+    assert body(Tokens(values[:, :0], mask[:, :0])).values.shape == (4, 0, 8)
+    assert end_to_end(torch.tensor([[True, True, False], [False] * 3, [True, False, True]]), 2).tolist() == [0, 1, 6, 8]
 
 
 def test_a_sequence_without_known_residues_has_no_pieces():

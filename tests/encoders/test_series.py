@@ -115,3 +115,22 @@ def test_a_recurrent_net_reads_each_row_as_if_it_were_alone() -> None:
     together = net(series).values
     series[0] = 1e3
     assert torch.equal(net(series).values[1:], together[1:])
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 4])
+def test_a_dilated_block_reads_every_so_manieth_step(dilation):
+    torch.manual_seed(0)
+    block = SeriesBlock(6, reach=3, dilation=dilation)
+    values, mask = torch.randn(2, 13, 6), torch.ones(2, 13, dtype=torch.bool)
+    mask[1, 9:] = False
+    known = values.masked_fill(~mask.unsqueeze(-1), 0.0).transpose(1, 2)
+    wanted = block.first(known).transpose(1, 2)
+    torch.testing.assert_close(block.along(block.first, values, mask), wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("finest", "tokens"), [(None, 13), (1, 200), (4, 50), (7, 50), (64, 13)])
+def test_a_token_of_steps_stands_for_so_many_at_most(finest, tokens):
+    net = SeriesConvolution(3, 8, 200, "steps", inner=8, stride=4, finest=finest)
+    made = net(torch.randn(2, 200, 3))
+    assert made.mask.shape == (2, tokens)
+    assert made.positions[0, 0, 0] * 2 == made.positions[0, 1, 0] - made.positions[0, 0, 0]

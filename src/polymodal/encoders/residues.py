@@ -11,7 +11,7 @@ from polymodal.encoders.bag import CountBag
 from polymodal.encoders.sequences import PADDING
 from polymodal.encoders.series import SeriesBlock
 
-__all__ = ["ConvolutionBody", "MarkedSeries", "PieceNet"]
+__all__ = ["ConvolutionBody", "MarkedSeries", "PieceNet", "end_to_end"]
 
 
 FARTHEST = 6

@@ -21,6 +21,7 @@ NAMES = [
     "glyphs",
     "impac_autism",
     "nlvr_small",
+    "protein",
     "senses_digits",
     "tcga_gbmlgg",
     "toxcast",
@@ -29,7 +30,7 @@ NAMES = [
     "womens_clothing",
     "xtb_ethanol",
 ]
-BY_HAND = {"davis", "dlpfc", "emodb", "gas_drift", "tcga_gbmlgg", "tuxpaint_stamps", "xtb_ethanol"}
+BY_HAND = {"davis", "dlpfc", "emodb", "gas_drift", "protein", "tcga_gbmlgg", "tuxpaint_stamps", "xtb_ethanol"}
 """Sets that no command fetches."""
 
 
