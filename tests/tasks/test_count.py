@@ -43,7 +43,7 @@ def test_an_exposure_has_to_be_above_zero():
 
 @pytest.mark.parametrize("many", [["0", "0"], ["2", "2"], ["-1", "x"]])
 def test_counts_that_do_not_differ_are_no_target(many):
-    with pytest.raises(DataError, match="constant-target|no-counts"):
+    with pytest.raises(DataError, match=r"constant-target|no-counts"):
         fitted(many)
 
 

@@ -59,7 +59,7 @@ def test_what_is_no_number_is_refused_by_row_and_what_is_endless_by_token():
 
 @pytest.mark.parametrize("cells", [["2;2"] * 5, ["1", "2", "3", "4", "5"], [None] * 5])
 def test_one_number_a_row_or_one_value_is_no_such_task(cells):
-    with pytest.raises(DataError, match="constant-target|no-token-values"):
+    with pytest.raises(DataError, match=r"constant-target|no-token-values"):
         TokenValues("rsa", of="protein").reader.fit(table(cells), np.arange(5))
 
 

@@ -42,10 +42,8 @@ def test_signs_are_those_of_training_and_others_are_refused():
     cells = task.reader.read(DataTable(pd.DataFrame({"said": pd.Series(["a b", "abc", 3.0, "", b"a"], dtype=object)})))
     assert cells.present.tolist() == [True, False, False, False, False]
     assert cells.texts[0].tolist() == [2, 1, 3]
-    assert [(refusal.row, refusal.reason) for refusal in cells.refusals][0] == (
-        1,
-        'the sign "c" does not occur in training',
-    )
+    first = cells.refusals[0]
+    assert (first.row, first.reason) == (1, 'the sign "c" does not occur in training')
     assert {refusal.row for refusal in cells.refusals} == {1, 2, 4}
     with pytest.raises(DataError, match="no-text"):
         fitted([None, "  "])
@@ -92,9 +90,7 @@ def test_where_tokens_can_be_counted_rows_are_refused_beforehand():
         reader.fit(table, np.arange(3))
     batch = Samples.read(table, {"protein": protein.reader}, {"said": task.reader}).batch(np.arange(3))
     assert batch.targets["said"].index.tolist() == [0, -1, 1]
-    assert [refusal.reason for refusal in batch.refusals] == [
-        'needs 3 tokens of "protein", which has 2 in this row'
-    ]
+    assert [refusal.reason for refusal in batch.refusals] == ['needs 3 tokens of "protein", which has 2 in this row']
 
 
 def test_reading_off_tells_repeats_once():

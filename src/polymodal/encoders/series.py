@@ -27,9 +27,7 @@ class SeriesBlock(nn.Module):
     al. 2016), so that neither padding nor the batch changes anything.
     """
 
-    def __init__(
-        self, width: int, reach: int = 5, dropout: float = 0.1, scale: float = 0.2, dilation: int = 1
-    ) -> None:
+    def __init__(self, width: int, reach: int = 5, dropout: float = 0.1, scale: float = 0.2, dilation: int = 1) -> None:
         super().__init__()
         self.first_norm, self.second_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         padding = reach // 2 * dilation

@@ -18,6 +18,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
 from polymodal.core.seeding import derive, numpy_generator
 from polymodal.data.plain import Plain
+from polymodal.evaluation.counting import chosen_penalty, mean_rate, poisson_regression, tree_rates
 from polymodal.evaluation.design import Design
 from polymodal.evaluation.proportional import Hazards, chosen_strength, penalised_cox, tree_hazards
 from polymodal.tasks.hazards import Curves, baseline_hazard
@@ -112,6 +113,9 @@ def trivial(question: Question) -> Baseline:
     rows = len(question.train)
     if question.kind == "times":
         return Baseline(question.timed(Hazards.nobody_apart(question.train_truth, len(question.test))), rows)
+    if question.kind == "counts":
+        rate = mean_rate(question.train_truth)
+        return Baseline(question.answered(np.full(len(question.test), rate)), rows, {"rate": rate})
     if question.kind == "numbers":
         middle = float(np.mean(question.train_truth))
         return Baseline(question.answered(np.full(len(question.test), middle)), rows, {"mean": middle})
@@ -120,7 +124,7 @@ def trivial(question: Question) -> Baseline:
 
 
 def linear(question: Question, design: Design, *, seed: int = 0) -> Baseline:
-    """Logistic, ridge or Cox regression; its penalty is the one that predicts held-out training rows best.
+    """Logistic, ridge, Poisson or Cox regression; its penalty is the one that predicts held-out training rows best.
 
     Three folds, grouped where groups are given, of at most 2,000 training rows choose among seven penalties by log
     loss, squared error or partial likelihood; the chosen one is fitted to all training rows. Long texts of many rows
@@ -129,6 +133,8 @@ def linear(question: Question, design: Design, *, seed: int = 0) -> Baseline:
     """
     if question.kind == "times":
         return _cox(question, design.linear, seed)
+    if question.kind == "counts":
+        return _poisson(question, design.linear, seed)
     features, targets = design.linear, _targets(question)
     rows = _some(np.arange(len(question.train)), _affordable(features, targets), seed, "fit")
     chosen = _some(rows, CHOICE_ROWS, seed, "choice")
@@ -172,6 +178,9 @@ def boosting(question: Question, design: Design, *, seed: int = 0) -> Baseline:
     if question.kind == "times":
         found = tree_hazards(options, table[question.train[rows]], targets[rows], table[question.test])
         return Baseline(question.timed(found), len(rows))
+    if question.kind == "counts":
+        told = tree_rates(options, table[question.train[rows]], question.train_truth[rows], table[question.test])
+        return Baseline(question.answered(told), len(rows))
     kind = HistGradientBoostingRegressor if question.kind == "numbers" else HistGradientBoostingClassifier
     made = _predict(
         lambda: kind(**options),
@@ -184,8 +193,8 @@ def boosting(question: Question, design: Design, *, seed: int = 0) -> Baseline:
 
 
 def _targets(question: Question) -> np.ndarray:
-    """Numbers or outcomes (n,), or classes as (n, classes) zeros and ones."""
-    if question.kind == "times":
+    """Numbers, counts or outcomes (n,), or classes as (n, classes) zeros and ones."""
+    if question.kind in ("times", "counts"):
         return question.train_truth
     if question.kind == "numbers":
         return np.asarray(question.train_truth, dtype=np.float64)
@@ -205,6 +214,16 @@ def _cox(question: Question, features: Any, seed: int) -> Baseline:
     baseline = baseline_hazard(truth[rows], np.asarray(learned @ weights))
     found = Hazards(np.asarray(features[question.test] @ weights), baseline)
     return Baseline(question.timed(found), len(rows), {"C": strength})
+
+
+def _poisson(question: Question, features: Any, seed: int) -> Baseline:
+    truth = question.train_truth
+    rows = _some(np.arange(len(question.train)), _affordable(features, truth), seed, "fit")
+    chosen = _some(rows, CHOICE_ROWS, seed, "choice")
+    folds = _folds(question, chosen, seed)
+    strength = chosen_penalty(features[question.train[chosen]], truth[chosen], STRENGTHS, folds)
+    told = poisson_regression(features[question.train[rows]], truth[rows], strength, features[question.test])
+    return Baseline(question.answered(told), len(rows), {"C": strength})
 
 
 def _as_answers(question: Question, made: np.ndarray) -> Answers:

@@ -25,7 +25,7 @@ from polymodal.training.predicting import answers, outputs
 __all__ = ["answered", "floors", "judge_run"]
 
 FLOORS = ("linear", "boosting")
-PLAIN = ("classes", "ordered", "labels", "numbers", "times")
+PLAIN = ("classes", "ordered", "labels", "numbers", "counts", "times")
 """Kinds of answers that plain models can give."""
 
 

@@ -48,9 +48,10 @@ class Audio(Modality):
     (convolution and summary, a token of each), "auto", or a function of the fitted column and the width that gives a
     module from the part "sound" (n, frames, bands) to Tokens. `tokens` is "pooled" (a token of each net for a clip) or
     "steps" (several in order of time). `patch` is in frames, and what a token of steps stands for at most; None takes 8
-    for patches, and leaves about eight tokens of a middling clip to a convolution. `augment` is the strength of training's
-    changes (0 = none): SpecAugment (Park et al. 2019), and spectra moved up or down. Files over `max_megabytes` are
-    refused; `cache_megabytes` of finished clips stay in memory. Needs the extra: pip install "polymodal[audio]".
+    for patches, and leaves about eight tokens of a middling clip to a convolution. `augment` is the strength of
+    training's changes (0 = none): SpecAugment (Park et al. 2019), and spectra moved up or down. Files over
+    `max_megabytes` are refused; `cache_megabytes` of finished clips stay in memory. Needs the extra: pip install
+    "polymodal[audio]".
     """
 
     reader: AudioColumn

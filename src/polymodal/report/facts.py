@@ -17,6 +17,7 @@ __all__ = ["Facts", "TaskFacts", "read_facts"]
 
 KINDS = {
     "regression": "numbers",
+    "count": "numbers",
     "ordinal": "ordered",
     "multilabel": "labels",
     "survival": "times",

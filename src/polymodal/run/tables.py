@@ -171,7 +171,9 @@ def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rule
     orders = {name: task.order for name, task in parts.tasks.items() if isinstance(task, Ordinal)}
     hidden = {name: task.hides for name, task in parts.tasks.items()}
     lists = [name for name, task in parts.tasks.items() if task.answers in {"tokens", "token_numbers"}]
-    free = [name for name, task in parts.tasks.items() if name in lists or task.answers in {"ranks", "texts", "spelled"}]
+    free = [
+        name for name, task in parts.tasks.items() if name in lists or task.answers in {"ranks", "texts", "spelled"}
+    ]
     roles = Roles(inputs, targets, rules.id, rules.group, separators, orders, hidden, free, lists)
     files = _files(table, parts)
     together = [] if parts.settings.together is None else [parts.settings.together]

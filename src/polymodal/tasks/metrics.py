@@ -26,6 +26,7 @@ from polymodal.tasks.weighted import (
     class_scores,
     concordance,
     correlation,
+    count_scores,
     mean,
     mean_of_defined,
     median,
@@ -308,14 +309,7 @@ def _regression(answers: Answers, weights: np.ndarray) -> Draws:
 
 
 def _counts(answers: Answers, weights: np.ndarray) -> Draws:
-    truth, rate = answers.truth, answers.prediction.astype(np.float64)
-    count, exposure = (truth, 1.0) if truth.dtype.names is None else (truth["count"], truth["exposure"])
-    count, expected = count.astype(np.float64), rate * exposure
-    return {
-        "deviance": mean(poisson_deviances(count, expected), weights),
-        "mae": mean(np.abs(count - expected), weights),
-        "rmse": np.sqrt(mean((count - expected) ** 2, weights)),
-    }
+    return count_scores(answers.truth, answers.prediction.astype(np.float64), weights)
 
 
 def _spelled(answers: Answers, weights: np.ndarray) -> Draws:

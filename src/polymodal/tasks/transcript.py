@@ -124,7 +124,9 @@ class TranscriptHead(TaughtHead):
                 remedy="have it give several (tokens: steps of a sound or a signal)",
             )
         if bool(short.any()):
-            told = f'rows have fewer tokens of "{self.of}" than their texts need, and teach nothing: take a shorter patch'
+            told = (
+                f'rows have fewer tokens of "{self.of}" than their texts need, and teach nothing: take a shorter patch'
+            )
             warnings.warn(told, RuntimeWarning, stacklevel=3)
 
 

@@ -9,6 +9,7 @@ __all__ = [
     "class_scores",
     "concordance",
     "correlation",
+    "count_scores",
     "mean",
     "mean_of_defined",
     "median",
@@ -54,6 +55,17 @@ def poisson_deviances(count: np.ndarray, expected: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         informed = np.where(count > 0, count * np.log(np.where(count > 0, count, 1.0) / expected), 0.0)
     return np.asarray(2 * (informed - count + expected))
+
+
+def count_scores(truth: np.ndarray, rate: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """deviance, mae and rmse of counts (n,), which may be `COUNTED`, beside rates (n,) for an exposure of 1."""
+    count, exposure = (truth, 1.0) if truth.dtype.names is None else (truth["count"], truth["exposure"])
+    count, expected = count.astype(np.float64), rate * exposure
+    return {
+        "deviance": mean(poisson_deviances(count, expected), weights),
+        "mae": mean(np.abs(count - expected), weights),
+        "rmse": np.sqrt(mean((count - expected) ** 2, weights)),
+    }
 
 
 def class_scores(truth: np.ndarray, chosen: np.ndarray, classes: int, weights: np.ndarray) -> dict[str, np.ndarray]:

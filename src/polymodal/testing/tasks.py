@@ -24,10 +24,10 @@ __all__ = ["check_task", "example_targets"]
 
 
 def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> dict[str, DataTable]:
-    """Tables with one target column each, about a fifth of the rows unlabelled: numbers, labels, grades, tags, texts,
-    lists of two numbers.
+    """Tables with one target column each, about a fifth of the rows unlabelled: numbers, labels, grades, tags, texts.
 
-    One has the columns "time" and "event". Each kind of task can read at least one of them.
+    One holds lists of two numbers, and one has the columns "time" and "event". Each kind of task can read at
+    least one of them.
     """
     draw = numpy_generator(seed, "targets", rows)
     contents: dict[str, Sequence[str]] = {

@@ -25,11 +25,18 @@ def source(tmp_path_factory):
     folder = tmp_path_factory.mktemp("protein")
     flip = [*CHAINS[:6], CHAINS[10], CHAINS[11][:30], CHAINS[20], CHAINS[30]]
     parts = ["train"] * 4 + ["validation", "test"] + ["train"] * 4
-    said = [f"c{at} SET={'test' if p == 'test' else 'train'} VALIDATION={p == 'validation'}" for at, p in enumerate(parts)]
+    said = [
+        f"c{at} SET={'test' if p == 'test' else 'train'} VALIDATION={p == 'validation'}" for at, p in enumerate(parts)
+    ]
     name = "flip_secondary_structure"
     packed(folder / f"{name}/sequences.fasta.xz", [(f"c{at}", chain) for at, chain in enumerate(flip)])
-    packed(folder / f"{name}/mask.fasta.xz", [(f"c{at}", "0" + "1" * (len(chain) - 1)) for at, chain in enumerate(flip)])
-    packed(folder / f"{name}/sampled.fasta.xz", [(header, "C" * len(chain)) for header, chain in zip(said, flip)])
+    packed(
+        folder / f"{name}/mask.fasta.xz", [(f"c{at}", "0" + "1" * (len(chain) - 1)) for at, chain in enumerate(flip)]
+    )
+    packed(
+        folder / f"{name}/sampled.fasta.xz",
+        [(header, "C" * len(chain)) for header, chain in zip(said, flip, strict=True)],
+    )
     rows = [(CHAINS[10], "1.0 " * 20 + "0.0 " * 20), (CHAINS[10], "0.0 " * 20 + "1.0 " * 20), (CHAINS[11], "1.0 " * 40)]
     lines = [f"{' '.join(chain)}, {'H ' * 40}, {'G ' * 40}, {'1.0 ' * 40}, {mask}" for chain, mask in rows]
     lines.append(f"{' '.join(CHAINS[12])}, {'H ' * 40}, {'G ' * 40}, {'1.0 ' * 40}, {'0.0 ' * 40}")

@@ -1,8 +1,8 @@
 """Proteins residue by residue: secondary structure (FLIP, CB513), and how much of each residue water can reach (BM5).
 
 11,156 chains of FLIP (Dallago et al. 2021) with the three states of each residue, H (helix), E (strand) and C (coil);
-511 rows of CB513 (Cuff and Barton 1999) to be tested on; 415 chains of the docking benchmark 5 (Vreven et al. 2015) with
-the eight states of DSSP (Kabsch and Sander 1983) and the relative solvent accessibility, from 0 to 1.
+511 rows of CB513 (Cuff and Barton 1999) to be tested on; 415 chains of the docking benchmark 5 (Vreven et al. 2015)
+with the eight states of DSSP (Kabsch and Sander 1983) and the relative solvent accessibility, from 0 to 1.
 
 What this set can mislead by, and what is done about it. Residues that were not resolved are written as coil: `scored`
 is 0 for them, and `mask: scored` leaves them out. Rows of CB513 hold whole chains, so that a chain of two domains comes
@@ -155,15 +155,15 @@ SET = DataSet(
     title="Secondary structure and solvent accessibility of each residue: FLIP, CB513 and docking benchmark 5",
     origin=(
         "git J-SNACKKB/FLIP at commit 62cace8735f5610e2743cf06ce0f944b37fffaa6 (splits, packed anew), "
-        "omarperacha/ps4-dataset at commit e1820264e0762fb44d496f53e08cdcb7ddf92598 (CB513) and haddocking/BM5-clean at "
-        "commit ee8ee220587a84fc70732f8cb2e2bbc5929199c2 (structures, read by DSSP 4.2.2)"
+        "omarperacha/ps4-dataset at commit e1820264e0762fb44d496f53e08cdcb7ddf92598 (CB513) and haddocking/BM5-clean "
+        "at commit ee8ee220587a84fc70732f8cb2e2bbc5929199c2 (structures, read by DSSP 4.2.2)"
     ),
     licence="AFL-3.0 (FLIP), CC0 (CB513), Apache-2.0 (BM5)",
     rows=11_548,
     tables={
-        TABLE: "derived; one row for each chain: id, source (FLIP, CB513, BM5), part (train, validation, test), cluster, "
-        "sequence, fold (a sign H, E or C for each residue), scored (1 where it counts, else 0), states (eight of "
-        "DSSP), access (relative accessibilities, parted by commas); empty where a source does not tell",
+        TABLE: "derived; one row for each chain: id, source (FLIP, CB513, BM5), part (train, validation, test), "
+        "cluster, sequence, fold (a sign H, E or C for each residue), scored (1 where it counts, else 0), states "
+        "(eight of DSSP), access (relative accessibilities, parted by commas); empty where a source does not tell",
         FLIP_TEST: "derived; the same columns for the 364 chains of FLIP's own test",
     },
     files={
