@@ -122,7 +122,7 @@ def told_apart(linear: nn.Linear, tokens: Tokens) -> Tensor:
 
 def per_token(outputs: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Outputs of the head as (n, tokens, size) decisions, and (n, tokens) where there is a token."""
-    told = outputs.reshape(len(outputs), -1, size + 1)
+    told = outputs.reshape(len(outputs), outputs.shape[1] // (size + 1), size + 1)
     return told[..., :-1], told[..., -1] > 0.5
 
 
