@@ -15,6 +15,7 @@ from polymodal.evaluation.design import Design
 from polymodal.evaluation.missing import group_sizes, missing_map
 from polymodal.evaluation.searching import searches
 from polymodal.evaluation.subsets import Subsets, alone_and_dark
+from polymodal.evaluation.windows import windowed
 from polymodal.run import Run
 from polymodal.run.fitting import Fitted
 from polymodal.run.judging import as_answers, group_labels
@@ -49,7 +50,7 @@ def judge_run(run: Run, *, seed: int = 0) -> dict[str, Any]:
         better = bool(task["higher_is_better"])
         judge = _Judge(task["headline"], better, blocks, seed)
         task |= judge.beside(subsets.whole[name], found[name]) | _shown(judge, subsets, name)
-    for name, search in searches(fitted, groups, seed=seed).items():
+    for name, search in (searches(fitted, groups, seed=seed) | windowed(fitted, groups, seed=seed)).items():
         task = told["tasks"][name]
         judge = _Judge(task["headline"], bool(task["higher_is_better"]), search.groups, seed)
         task |= judge.beside(search.ours, search.floors)

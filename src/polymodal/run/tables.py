@@ -46,6 +46,10 @@ __all__ = [
 ]
 
 
+FREE = frozenset({"ranks", "texts", "spelled", "counts"})
+"""Kinds of answers that are no classes, however few of them there are."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A spec whose columns and types are settled, the table it speaks of, and how the joins went."""
@@ -171,9 +175,7 @@ def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rule
     orders = {name: task.order for name, task in parts.tasks.items() if isinstance(task, Ordinal)}
     hidden = {name: task.hides for name, task in parts.tasks.items()}
     lists = [name for name, task in parts.tasks.items() if task.answers in {"tokens", "token_numbers"}]
-    free = [
-        name for name, task in parts.tasks.items() if name in lists or task.answers in {"ranks", "texts", "spelled"}
-    ]
+    free = [name for name, task in parts.tasks.items() if name in lists or task.answers in FREE]
     roles = Roles(inputs, targets, rules.id, rules.group, separators, orders, hidden, free, lists)
     files = _files(table, parts)
     together = [] if parts.settings.together is None else [parts.settings.together]
