@@ -13,8 +13,8 @@ from polymodal.tasks.answer import Answer
 from polymodal.tasks.base import Aspect, Decoded, Head, Task, TaughtHead
 from polymodal.tasks.binary import Binary
 from polymodal.tasks.caption import Caption
-from polymodal.tasks.embedding import Embedding
 from polymodal.tasks.count import Count
+from polymodal.tasks.embedding import Embedding
 from polymodal.tasks.multiclass import Multiclass
 from polymodal.tasks.multilabel import Multilabel
 from polymodal.tasks.ordinal import Ordinal
