@@ -69,11 +69,12 @@ def test_arrays_and_bytes_are_heard_too() -> None:
     stream = io.BytesIO()
     soundfile.write(stream, samples, 16_000, format="WAV", subtype="DOUBLE")
     cells = [samples, stream.getvalue(), np.stack([samples, samples], axis=1), (samples * 32767).astype(np.int16), 3.0]
+    cells.append((samples, 16_000))
     table = DataTable(pd.DataFrame({"sound": pd.Series(cells, dtype=object)}))
     made = column(16_000)
     made.fit(table, np.arange(2))
-    values, refusals = made.collate(made.read(table), np.arange(5))
-    assert values.index.tolist() == [0, 1, 2, 3, -1]
+    values, refusals = made.collate(made.read(table), np.arange(6))
+    assert values.index.tolist() == [0, 1, 2, 3, -1, -1]
     sound = values.data["sound"].numpy()
     np.testing.assert_allclose(sound[1], sound[0], atol=1e-3)
     np.testing.assert_allclose(sound[2], sound[0], atol=1e-3)
@@ -103,3 +104,19 @@ def test_clips_are_kept_up_to_the_room_there_is(table: DataTable) -> None:
 def test_training_clips_none_of_which_can_be_used_are_an_error(table: DataTable) -> None:
     with pytest.raises(DataError, match="none of the 3 looked at can be used"):
         column().fit(table, np.array([5, 6, 7]))
+
+
+def test_a_plain_model_is_told_what_comes_first() -> None:
+    time = np.arange(8000) / 8000
+    low, high = (0.3 * np.sin(2 * np.pi * pitch * time[:4000]) for pitch in (300, 2000))
+    clips = [np.concatenate(parts) for parts in ((low, high), (high, low), (low, low))]
+    table = DataTable(pd.DataFrame({"sound": pd.Series([*clips, low[:300], None], dtype=object)}))
+    heard = column(8000)
+    heard.fit(table, np.arange(4))
+    whole, parts = heard.plain(heard.read(table), np.arange(5))
+    means = whole.values[:, : whole.values.shape[1] // 3]
+    assert np.abs(means[0] - means[1]).max() < 0.1 * np.abs(means[0] - means[2]).max()
+    assert np.abs(parts.values[0] - parts.values[1]).max() > np.abs(means[0] - means[2]).max()
+    assert np.allclose(parts.values[0].reshape(4, -1)[0], parts.values[2].reshape(4, -1)[0], atol=0.2)
+    assert np.isnan(whole.values[4]).all()
+    assert np.isnan(parts.values[4]).all()

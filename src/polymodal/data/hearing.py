@@ -32,6 +32,10 @@ BEST_RATE = 16_000
 """Highest rate that "auto" takes, in Hz: speech has little above half of it."""
 
 
+PARTS = 4
+"""Equal parts of a clip that a plain model is told of one by one: what comes first in a word matters."""
+
+
 @dataclass(frozen=True)
 class SoundCells(Cells):
     """The cells of one column of sounds. `heard` keeps bands of clips for the next epoch, up to `room` bytes."""
@@ -112,14 +116,24 @@ class AudioColumn(Column[SoundCells]):
         self.learned = SeriesScale(**known)
 
     def plain(self, cells: SoundCells, rows: Rows) -> list[Plain]:
-        """What sums each clip up: the shape of its spectrum, how much that varies, and how fast."""
-        table = np.full((len(rows), len(self.summary.mean)), np.nan)
+        """The shape of the spectrum of each clip, how much it varies and how fast; and its shape in each quarter."""
+        many = len(self.summary.mean)
+        table = np.full((len(rows), many + PARTS * (many // 3)), np.nan)
         for start in range(0, len(rows), 500):
             values, _ = self.collate(cells, rows[start : start + 500])
             for place in np.flatnonzero(values.present.numpy()):
                 clip = values.data["sound"][values.index[place]].numpy()
-                table[start + place] = self._told(clip[~np.isnan(clip).all(axis=1)])
-        return [plain_numbers(table)]
+                clip = clip[~np.isnan(clip).all(axis=1)]
+                table[start + place] = np.concatenate(
+                    [self._told(clip)[0], *map(self._shape, np.array_split(clip, PARTS))]
+                )
+        # Two blocks, so that the parts, which are more numbers, do not weigh more than the whole.
+        return [plain_numbers(table[:, :many]), plain_numbers(table[:, many:])]
+
+    def _shape(self, part: np.ndarray) -> np.ndarray:
+        """(coefficients,) the mean shape of the spectrum; NaN where a clip is too short to have this part."""
+        count = len(self.summary.mean) // 3
+        return self._told(part)[0, :count] if len(part) else np.full(count, np.nan)
 
     def _unlearned(self) -> tuple[SeriesScale, SeriesScale]:
         bands, told = self.hearing.bands, 3 * min(COEFFICIENTS, self.hearing.bands)
@@ -161,7 +175,10 @@ class AudioColumn(Column[SoundCells]):
 
 
 def _from_array(value: Any, rate: int) -> Wave:
-    samples = np.asarray(value)
+    try:
+        samples = np.asarray(value)
+    except ValueError as error:  # lists of different lengths
+        raise misfit("sound", "holds lists of different lengths", ALSO) from error
     if samples.dtype.kind not in "if" or samples.size == 0 or samples.ndim > 2:
         raise misfit(
             "sound", f"is an array {samples.shape} of {samples.dtype}, not samples or samples × channels", ALSO
