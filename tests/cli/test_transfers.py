@@ -52,3 +52,9 @@ def test_a_balancer_that_is_none_is_refused(call, two_tasks):
     answer = call("transfer", two_tasks, "--out", "t", "--poison", "sick", "--balancer", "upgrad", *FAST)
     assert answer.code in (2, 3)
     assert "up_grad" in answer.err
+
+
+def test_balancers_without_a_poison_have_nothing_to_do(call, two_tasks):
+    answer = call("transfer", two_tasks, "--out", "t", "--balancer", "up_grad", *FAST)
+    assert answer.code == 2
+    assert "--poison" in answer.err

@@ -42,6 +42,7 @@ def transfer(
     assignments: SetKeys = None,
 ) -> None:
     """Tell which task helps or hurts which: each alone, all together, all but one; finished runs are not run again."""
+    from polymodal.core import UsageProblem
     from polymodal.evaluation.arms import Bench
     from polymodal.evaluation.transfer import Poison
     from polymodal.evaluation.transfer import transfer as compare
@@ -49,6 +50,14 @@ def transfer(
     from polymodal.run.folder import Folder
     from polymodal.spec import load
 
+    if balancers and poison is None:
+        raise UsageProblem(
+            "balancer-without-poison",
+            where="--balancer",
+            expected="--poison TASK beside it: balancers are compared by how they cope with wrong answers",
+            found=", ".join(balancers),
+            remedy="name a task, or set the balancer of all trials with --set train.balancer.type=…",
+        )
     described = load(checked_path(spec), session.overrides(assignments))
     place = free_folder(f"transfer-{spec.stem}") if out is None else checked_path(out)
     first = session.seed or 0
