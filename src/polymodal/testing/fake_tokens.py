@@ -26,10 +26,14 @@ def fake_tokens(rows: int, tokens: int, width: int, seed: int = 0, absent: float
 
 
 def fake_representation(rows: int, views: int, width: int, combine: Combine, seed: int = 0) -> Representation:
-    """Random pooled views; each but the first row lacks some of them, and the last row lacks them all."""
+    """Random pooled views and the tokens of two modalities.
+
+    Each row but the first lacks some views, the last row lacks them all; tokens are missing as in `fake_tokens`.
+    """
     views = 1 if combine == "single" else views
     draw = torch_generator(seed, "representation", rows, views)
     mask = torch.rand(rows, views, generator=draw) < 0.6
     mask[0], mask[-1] = True, False
     pooled = keep(torch.randn(rows, views, width, generator=draw), mask)
-    return Representation(pooled, mask, combine, {}, {})
+    tokens = {name: fake_tokens(rows, size, width, seed) for name, size in (("seen", 5), ("heard", 3))}
+    return Representation(pooled, mask, combine, tokens, dict(tokens))
