@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from polymodal.core import Batch, Refusal, Tokens, Values
+from polymodal.core import Batch, Grid, Refusal, Tokens, Values
 
 
 @st.composite
@@ -273,3 +273,26 @@ def test_values_that_nobody_holds_are_laid_out_as_absent() -> None:
     tokens = Tokens(torch.ones(0, 2, 4), torch.ones(0, 2, dtype=torch.bool)).gather(nobody.index)
     assert tokens.values.shape[::2] == (3, 4)
     assert not tokens.present.any()
+
+
+def test_finer_maps_go_with_their_tokens():
+    maps = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 2, 4, 6).clone()
+    maps[1] = torch.nan
+    held = Tokens(torch.randn(3, 6, 4), torch.ones(3, 6, dtype=torch.bool), None, Grid(2, 3, (maps,)))
+    found = held.gather(torch.tensor([2, -1, 0, 2])).grid
+    assert found is not None
+    assert (found.height, found.width) == (2, 3)
+    assert found.finer[0][:, 0, 0, 0].tolist() == [2, 0, 0, 2]
+    same = held.gather(torch.tensor([0, 1, 2])).grid
+    assert same is held.grid
+    some = held.only(torch.tensor([True, False, True])).grid
+    assert some is not None
+    assert some.finer[0][:, 0, 0, 0].tolist() == [0, 0, 2]
+
+
+def test_a_map_that_several_rows_share_learns_from_all_of_them():
+    maps = torch.ones(2, 1, 2, 2, requires_grad=True)
+    grid = Grid(1, 1, (maps,)).gather(torch.tensor([1, 1, -1, 0]))
+    grid.finer[0].sum().backward()
+    assert maps.grad is not None
+    assert maps.grad[:, 0, 0, 0].tolist() == [1, 2]

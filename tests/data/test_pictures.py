@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 
 from polymodal.core import DataError
 from polymodal.data.files import Limits
-from polymodal.data.pictures import Decoded, decode, measure
+from polymodal.data.pictures import Decoded, decode, measure, stored_numbers
 
 LIMITS = Limits(pixels=1_000_000)
 
@@ -237,3 +237,39 @@ def test_a_picture_in_memory_is_left_alone() -> None:
     picture = Image.open(io.BytesIO(KINDS["jpeg"]()))
     decode(picture, LIMITS, shortest=4)
     assert picture.size == (56, 40)
+
+
+def test_numbers_come_as_they_are_stored() -> None:
+    numbers = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    palette = Image.fromarray(numbers).convert("L")
+    palette.putpalette([255 - place % 256 for place in range(768)])
+    deep = 1000 * numbers.astype(np.uint16)
+    for picture, wanted in (
+        (encoded(palette, "PNG"), numbers),
+        (encoded(Image.fromarray(numbers), "PNG"), numbers),
+        (encoded(Image.fromarray(deep), "PNG"), deep),
+        (as_npy(numbers / 7), numbers / 7),
+        (numbers[..., None] - 3.0, numbers - 3.0),
+        (encoded(Image.fromarray(numbers > 5), "PNG"), numbers > 5),
+    ):
+        found = stored_numbers(picture, LIMITS)
+        assert np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("picture", "found"),
+    [
+        (encoded(shades(), "PNG"), "is a picture in colours"),
+        (encoded(shades().convert("L"), "JPEG"), "is a JPEG"),
+        (encoded(shades().convert("L"), "PNG")[:-20], "cut off"),
+        (np.zeros((3, 4, 2)), r"is an array of float64 with shape \(3, 4, 2\)"),
+        (np.array([["a"]]), "is an array of <U1"),
+        (np.zeros((2000, 600)), "the limit is 1,000,000"),
+        (np.zeros((0, 4)), "has no pixels"),
+        (as_npy(np.zeros((20, 20)))[:-1], "damaged or cut off"),
+        (b"nothing", "is not a picture"),
+    ],
+)
+def test_what_does_not_keep_numbers_is_refused(picture: bytes | np.ndarray, found: str) -> None:
+    with pytest.raises(DataError, match=found):
+        stored_numbers(picture, LIMITS)

@@ -5,25 +5,27 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
-from polymodal.core import Batch
+from polymodal.core import Batch, Values
 from polymodal.core.seeding import seeded, torch_generator
 from polymodal.data.base import DataTable
 from polymodal.encoders.experts import MixtureOfExperts
 from polymodal.encoders.tabular import TabularMlp
 from polymodal.fusion import Late
-from polymodal.modalities import Table
+from polymodal.modalities import Image, Table
 from polymodal.model import Model
 from polymodal.objectives import Contrastive, Masked, Reconstruction
 from polymodal.objectives.base import Objective
-from polymodal.tasks import Binary, Regression, Retrieval
+from polymodal.tasks import Binary, Regression, Retrieval, Segmentation
 from polymodal.training import Interrupted, Settings, train
 from polymodal.training.checkpoints import tensors_as_bytes
-from polymodal.training.learner import Learner
+from polymodal.training.learner import Learner, perturbed
 from polymodal.training.loop import validation_losses
+from polymodal.training.predicting import at_once
 from tests.training.conftest import Small, make_small, small_frame
 
 ALIGN: Mapping[str, Objective] = {"align": Contrastive(space=8), "hide": Masked(["second"], weight=0.5)}
@@ -270,3 +272,36 @@ def test_a_modality_that_a_batch_lacks_leaves_no_penalty_behind(quick: Settings)
         found = judged(learner, batch)
         total, penalty = found.lowered.sum(), learner.penalties()
         (total if penalty is None else total + penalty).backward()
+
+
+def test_targets_move_with_the_pictures_they_belong_to():
+    """Two rows share a picture, two share a map; each map ends where its own row's picture does."""
+    draw = np.random.default_rng(0)
+    shapes = [np.kron(draw.integers(0, 2, (3, 4)), np.ones((8, 8), dtype=int)).astype(np.uint8) for _ in range(2)]
+    frame = pd.DataFrame({"picture": pd.Series([255 * shape for shape in shapes], dtype=object)})
+    frame["marks"] = pd.Series(shapes, dtype=object)
+    held = DataTable(frame)
+    view = Image("picture", size=(24, 32), channels=1, tokens="pyramid", augment=1.0, flip=True)
+    marks, other = Segmentation("marks", of="view"), Segmentation("marks", of="view")
+    other.follows = None
+    for reader in (view.reader, marks.reader, other.reader):
+        reader.fit(held, np.arange(2))
+    model = Model({"view": view}, {"marks": marks, "other": other}, Late(), width=8)
+    pixels = torch.stack([torch.from_numpy(255 * shape) for shape in shapes]).unsqueeze(1)
+    maps = {"target": torch.stack([torch.from_numpy(shape) for shape in shapes])}
+    shown = Values({"pixels": pixels}, torch.tensor([0, 0, 1, -1, 1]))
+    target = Values(maps, torch.tensor([0, 0, 1, 1, -1]))
+    batch = Batch({"view": shown}, {"marks": target, "other": target}, torch.arange(5))
+    made = perturbed(model, batch, torch_generator(0))
+    assert made.targets["other"] is target
+    found = made.targets["marks"]
+    assert found.present.tolist() == [True, True, True, False, False]
+    assert at_once(model) == marks.at_once == 32
+    for row in (0, 1, 2):
+        seen = made.inputs["view"].part("pixels")[row, 0]
+        told = found.part("target")[row]
+        known = (told != 255) & ((seen < 60) | (seen > 195))
+        clear = (seen[known] > 127) == (told[known] == 1)
+        assert known.float().mean() > 0.5
+        assert clear.float().mean() > 0.97
+        assert not torch.equal(told, maps["target"][target.index[row]])

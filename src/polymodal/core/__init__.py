@@ -10,7 +10,7 @@ same form. Encoders turn values into `Tokens`; fusion turns tokens into a `Repre
 (2, [True, True, True, False])
 """
 
-from polymodal.core.batch import Batch, Combine, Refusal, Representation, Tokens, Values
+from polymodal.core.batch import Batch, Combine, Grid, Refusal, Representation, Tokens, Values
 from polymodal.core.errors import (
     DamagedError,
     DataError,
@@ -31,6 +31,7 @@ __all__ = [
     "DataError",
     "DivergedError",
     "GateError",
+    "Grid",
     "PolymodalError",
     "Refusal",
     "Representation",

@@ -11,7 +11,7 @@ from torch import Tensor
 from polymodal.core.masking import keep
 from polymodal.core.shapes import Index, Pooled, Positions, TokenMask, TokenValues, ViewMask
 
-__all__ = ["Batch", "Combine", "Refusal", "Representation", "Tokens", "Values"]
+__all__ = ["Batch", "Combine", "Grid", "Refusal", "Representation", "Tokens", "Values"]
 
 Combine = Literal["single", "mean", "learned", "product"]
 
@@ -103,16 +103,49 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """What tokens that stand in a grid were made of, for a task that answers for each place of a picture.
+
+    The tokens are the cells of `height` × `width`, row by row. `finer` are maps (rows, channels, h, w) of the same
+    picture, from coarse to fine, all of half the width of a token (rounded up) in channels.
+    """
+
+    height: int
+    width: int
+    finer: tuple[Tensor, ...] = ()
+
+    def gather(self, index: Index) -> "Grid":
+        """The maps laid out by row; zeros in rows with index -1."""
+        if not self.finer or _counts_up(index, len(self.finer[0])):
+            return self
+        place, there = index.clamp(min=0), index >= 0
+        # Its way back adds whole maps, where that of indexing adds number by number.
+        return replace(self, finer=tuple(keep(part.index_select(0, place), there) for part in self.finer))
+
+    def only(self, rows: Tensor) -> "Grid":
+        """The same with maps of zeros in the rows where `rows` (rows,) is False."""
+        return replace(self, finer=tuple(keep(part, rows) for part in self.finer))
+
+
+def _counts_up(index: Tensor, count: int) -> bool:
+    """Whether the rows hold each value once and in order; not asked where asking would hold up a device."""
+    if index.device.type != "cpu" or torch.compiler.is_compiling() or len(index) != count:
+        return False
+    return bool((index == torch.arange(count)).all())
+
+
+@dataclass(frozen=True)
 class Tokens:
     """A set of vectors for each row, `values` (rows, tokens, width), with `mask` (rows, tokens) True where one is real.
 
     `positions` (rows, tokens, axes), where order or place matters, are in the units that the encoder states. What lies
-    under a False mask is zero.
+    under a False mask is zero. `grid` is there where the tokens are the cells of one; fusion leaves it to `unfused`.
     """
 
     values: TokenValues
     mask: TokenMask
     positions: Positions | None = None
+    grid: Grid | None = None
 
     @property
     def present(self) -> Tensor:
@@ -126,13 +159,15 @@ class Tokens:
         place = index.clamp(min=0)
         mask = self.mask[place] & (index >= 0).unsqueeze(1)
         positions = None if self.positions is None else keep(self.positions[place], mask)
-        return Tokens(keep(self.values[place], mask), mask, positions)
+        grid = None if self.grid is None else self.grid.gather(index)
+        return Tokens(keep(self.values[place], mask), mask, positions, grid)
 
     def only(self, rows: Tensor) -> "Tokens":
         """The same tokens with a mask that is False throughout in the rows where `rows` (rows,) is."""
         mask = self.mask & rows.unsqueeze(1)
         positions = None if self.positions is None else keep(self.positions, mask)
-        return Tokens(keep(self.values, mask), mask, positions)
+        grid = None if self.grid is None else self.grid.only(rows)
+        return Tokens(keep(self.values, mask), mask, positions, grid)
 
     @classmethod
     def absent(cls, rows: int, width: int, like: Tensor) -> "Tokens":

@@ -10,6 +10,8 @@ __all__ = [
     "cut_cubes",
     "cut_patches",
     "cut_stretches",
+    "drawn_moves",
+    "follow",
     "hide_cubes",
     "hide_patches",
     "hide_stretches",
@@ -25,27 +27,34 @@ _BRIGHTNESS = 0.1
 _CONTRAST = 0.2
 
 
-def warp(
-    pixels: Tensor, known: Tensor | None, strength: float, flip: bool, generator: Generator
-) -> tuple[Tensor, Tensor | None]:
-    """Turn, zoom, shift and, with `flip`, mirror each picture on its own.
+def drawn_moves(count: int, size: tuple[int, int], strength: float, flip: bool, generator: Generator) -> Tensor:
+    """(count, 2, 3) movements that turn, zoom, shift and, with `flip`, mirror pictures of this (height, width).
 
-    pixels (n, channels, height, width), known (n, height, width) or None → the same. At strength 1: by up to 10°, 12 %
-    and 8 % of the side. What comes in from outside continues the edge, and is unknown where `known` is given.
+    A movement says where each place of the moved picture comes from, as (x, y) from −1 to 1 along each side; so it
+    moves whatever lies on the same picture, of any size. At strength 1: by up to 10°, 12 % and 8 % of the side.
     """
-    count, _, height, width = pixels.shape
-    if count == 0:
-        return pixels, known
-    drawn = (torch.rand(count, 5, generator=generator) * 2 - 1).to(pixels.device)
+    height, width = size
+    drawn = torch.rand(count, 5, generator=generator) * 2 - 1
     turn, zoom = drawn[:, 0] * _TURN * strength, torch.exp(drawn[:, 1] * _ZOOM * strength)
     mirror = torch.where(drawn[:, 2] < 0, -1.0, 1.0) if flip else torch.ones_like(turn)
-    # affine_grid counts each side as 2 long, whatever its length in pixels: that has to be undone for a true turn.
+    # Each side counts as 2 long, whatever its length in pixels: that has to be undone for a true turn.
     matrix = [
         torch.stack([zoom * turn.cos() * mirror, -zoom * turn.sin() * (height / width), drawn[:, 3] * 2 * _SHIFT]),
         torch.stack([zoom * turn.sin() * (width / height) * mirror, zoom * turn.cos(), drawn[:, 4] * 2 * _SHIFT]),
     ]
-    scaled = torch.stack(matrix).permute(2, 0, 1) * torch.tensor([1.0, 1.0, strength], device=pixels.device)
-    grid = F.affine_grid(scaled, [count, 1, height, width], align_corners=False)
+    return torch.stack(matrix).permute(2, 0, 1) * torch.tensor([1.0, 1.0, strength])
+
+
+def warp(pixels: Tensor, known: Tensor | None, moves: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Move each picture on its own, by `moves` (n, 2, 3) as `drawn_moves` gives them.
+
+    pixels (n, channels, height, width), known (n, height, width) or None → the same. What comes in from outside
+    continues the edge, and is unknown where `known` is given.
+    """
+    count, _, height, width = pixels.shape
+    if count == 0:
+        return pixels, known
+    grid = F.affine_grid(moves.to(pixels.device), [count, 1, height, width], align_corners=False)
     values = _floating(pixels)
     moved = F.grid_sample(values, grid.to(values.dtype), padding_mode="border", align_corners=False)
     if known is None:
@@ -53,6 +62,22 @@ def warp(
     # A pixel that mixes known with unknown ones is not known any more.
     sure = F.grid_sample(known.unsqueeze(1).to(grid.dtype), grid, align_corners=False).squeeze(1) > 0.999
     return _like(moved, pixels), sure
+
+
+def follow(maps: Tensor, unknown: float, moves: Tensor) -> Tensor:
+    """What is known place by place, (n, height, width), moved along with the pictures it belongs to.
+
+    Each place takes over the nearest value; what comes in from outside is `unknown` (a number, or NaN).
+    """
+    if len(maps) == 0:
+        return maps
+    grid = F.affine_grid(moves.to(maps.device, torch.float32), [len(maps), 1, *maps.shape[1:]], align_corners=False)
+    # Zero stands for outside, so that places are counted from 1; a float holds them exactly up to 2^24.
+    places = torch.arange(1, 1 + maps[0].numel(), device=maps.device).view(1, 1, *maps.shape[1:])
+    found = F.grid_sample(places.float().expand(len(maps), -1, -1, -1), grid, mode="nearest", align_corners=False)
+    at = found.long().flatten(1)
+    taken = maps.flatten(1).gather(1, (at - 1).clamp(min=0))
+    return taken.masked_fill(at == 0, unknown).view_as(maps)
 
 
 def recolour(pixels: Tensor, low: float, high: float, strength: float, generator: Generator) -> Tensor:

@@ -9,7 +9,7 @@ from polymodal.core import DataError
 from polymodal.data.files import Limits
 from polymodal.data.pictures import Picture, decode, unusable
 
-__all__ = ["Canvas", "Painted", "paint"]
+__all__ = ["Canvas", "Painted", "inner_size", "paint"]
 
 _SMOOTH = Image.Resampling.BILINEAR
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -62,7 +62,7 @@ def _from_colours(picture: Image.Image, canvas: Canvas) -> Painted:
         white = Image.new("RGB", picture.size, (255, 255, 255))
         white.paste(picture, mask=picture)
         picture = white
-    height, width = _inner(picture.height, picture.width, canvas)
+    height, width = inner_size(picture.height, picture.width, canvas)
     if picture.size != (width, height):
         picture = picture.resize((width, height), _SMOOTH)
     mode = _MODES[canvas.channels]
@@ -81,7 +81,7 @@ def _from_values(values: np.ndarray, canvas: Canvas) -> Painted:
     known = np.isfinite(values).all(axis=2)
     if not known.any():
         raise unusable("picture-damaged", "has no finite value", "write the file again from its source")
-    size = _inner(values.shape[0], values.shape[1], canvas)
+    size = inner_size(values.shape[0], values.shape[1], canvas)
     middles = [plane[known].mean(dtype=np.float64) for plane in values.transpose(2, 0, 1)]
     planes = [_resized(np.where(known, values[:, :, place], middle), size) for place, middle in enumerate(middles)]
     small = np.stack(planes)
@@ -98,7 +98,7 @@ def _resized(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(Image.fromarray(plane).resize(size[::-1], _SMOOTH))
 
 
-def _inner(height: int, width: int, canvas: Canvas) -> tuple[int, int]:
+def inner_size(height: int, width: int, canvas: Canvas) -> tuple[int, int]:
     """(height, width) of the picture on the canvas: all of it, or as much as the proportions allow."""
     if not canvas.padded:
         return canvas.height, canvas.width

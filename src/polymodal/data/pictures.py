@@ -13,7 +13,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from polymodal.core import DataError
 from polymodal.data.files import Limits
 
-__all__ = ["FORMATS", "Decoded", "Measure", "Picture", "decode", "measure", "unusable"]
+__all__ = ["FORMATS", "Decoded", "Measure", "Picture", "decode", "measure", "stored_numbers", "unusable"]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 """What is decoded, told by content and never by file name. None of them runs another program or holds a script."""
@@ -74,6 +74,29 @@ def decode(picture: Picture, limits: Limits, shortest: int | None = None) -> Dec
         return _normal(opened)
 
 
+def stored_numbers(picture: Picture, limits: Limits) -> np.ndarray:
+    """What a picture says of each place, (height, width), as it is stored: of a palette the index, of depths each bit.
+
+    For maps whose numbers mean something. Raises DataError, with a sentence in `found`, where it is a picture in
+    colours, or a JPEG, which does not keep numbers, and where `decode` would.
+    """
+    with _decoding(limits):
+        if isinstance(picture, np.ndarray) or (isinstance(picture, bytes) and picture.startswith(_NPY)):
+            values = picture if isinstance(picture, np.ndarray) else _npy(picture)
+            values = values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values
+            if values.dtype.kind not in "buif" or values.ndim != 2:
+                raise _no_map(f"is an array of {values.dtype} with shape {values.shape}")
+            _check_size(values.shape[0], values.shape[1], limits)
+            return values
+        opened = _opened(picture, limits)
+        if isinstance(opened, np.ndarray) or opened.mode not in {"1", "L", "P"} | _DEEP:
+            raise _no_map("is a picture in colours")
+        if opened.format == "JPEG":
+            raise _no_map("is a JPEG, which changes numbers to save room")
+        opened.load()
+        return np.asarray(opened)
+
+
 def unusable(code: str, found: str, remedy: str) -> DataError:
     """The error that says why a picture cannot be used."""
     return DataError(code, where="picture", expected="a whole picture within the limits", found=found, remedy=remedy)
@@ -91,12 +114,16 @@ def _opened(picture: Picture, limits: Limits) -> Decoded:
     else:
         picture = _array(_npy(picture) if isinstance(picture, bytes) else picture)
         height, width = picture.shape[:2]
+    _check_size(height, width, limits)
+    return picture
+
+
+def _check_size(height: int, width: int, limits: Limits) -> None:
     if height * width > limits.pixels:
         found = f"is {width} × {height} pixels, the limit is {limits.pixels:,}"
         raise unusable("picture-too-large", found, "store a smaller version, or raise the limit")
     if height * width == 0:
         raise _damaged("has no pixels")
-    return picture
 
 
 def _npy(content: bytes) -> np.ndarray:
@@ -179,6 +206,11 @@ def _sentence(error: Exception) -> str:
 
 def _no_picture(dtype: np.dtype, shape: tuple[int, ...]) -> DataError:
     return _damaged(f"is an array of {dtype} with shape {shape}, which is no picture")
+
+
+def _no_map(found: str) -> DataError:
+    what = f"{found}, and not one number for each place"
+    return unusable("not-a-map", what, "store class numbers or depths in a PNG of one channel or a palette, or a .npy")
 
 
 def _damaged(found: str) -> DataError:

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from polymodal.core import Tokens
+from polymodal.core import Grid, Tokens
 from polymodal.core.masking import keep, masked_mean
 from polymodal.encoders.dropout import Dropout
 
-__all__ = ["ConvolutionBlock", "ConvolutionNet", "grid_centres"]
+__all__ = ["ConvolutionBlock", "ConvolutionNet", "grid_centres", "group_norm"]
 
 
 class ConvolutionBlock(nn.Module):
@@ -23,7 +23,7 @@ class ConvolutionBlock(nn.Module):
 
     def __init__(self, channels: int, scale: float = 0.5) -> None:
         super().__init__()
-        self.first_norm, self.second_norm = _norm(channels), _norm(channels)
+        self.first_norm, self.second_norm = group_norm(channels), group_norm(channels)
         self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.scale = nn.Parameter(torch.full((channels, 1, 1), scale))
@@ -38,9 +38,11 @@ class ConvolutionNet(nn.Module):
     """Pictures of one size to tokens: one for the whole picture, or one for each cell of a coarse grid.
 
     The stem halves the picture until its shorter side is below 24; stages of residual blocks follow, each on half the
-    grid and twice the channels, down to a side of about 4. `size` (height, width) chooses how many; any other size
-    works, too. Unknown pixels (`known` False) count as zero, the mean of normalised pictures, and cells without any
-    known pixel are masked. Positions of grid tokens are (y, x) of cell centres, in cells.
+    grid and twice the channels, down to a side of about 4. A "pyramid" is a grid with the finer maps that it was made
+    of, one of each stage but the last: its stem halves twice at most, and its stages end at a side of about 8. `size`
+    (height, width) chooses how many; any other size works, too. Unknown pixels (`known` False) count as zero, the mean
+    of normalised pictures, and cells without any known pixel are masked. Positions of grid tokens are (y, x) of cell
+    centres, in cells.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class ConvolutionNet(nn.Module):
         channels: int,
         width: int,
         size: tuple[int, int] = (32, 32),
-        tokens: Literal["pooled", "grid"] = "pooled",
+        tokens: Literal["pooled", "grid", "pyramid"] = "pooled",
         base: int = 32,
         blocks: int = 1,
         dropout: float = 0.1,
@@ -57,24 +59,31 @@ class ConvolutionNet(nn.Module):
         self.tokens = tokens
         shortest = min(size)
         halvings = max(0, math.ceil(math.log2(shortest / 23)))
-        stages = max(1, min(3, 1 + round(math.log2(max(shortest / 2**halvings / 4, 1)))))
-        sides = [base * 2**stage for stage in range(stages)]
+        deepest, aim = 3, 4
+        if tokens == "pyramid":
+            # What lies between a quarter and an eighth of the side tells edges, and is worth the work of whole stages.
+            halvings, deepest, aim = min(halvings, 2), 4, 8
+        stages = max(1, min(deepest, 1 + round(math.log2(max(shortest / 2**halvings / aim, 1)))))
+        sides = [base * 2 ** min(stage, 2) for stage in range(stages)]
         self.stem = _stem(channels, base, halvings)
         self.stages = nn.ModuleList()
-        for before, after in zip([base, *sides], sides, strict=False):
-            down = [] if before == after else [nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(before, after, 1, bias=False)]
+        for place, (before, after) in enumerate(zip([base, *sides], sides, strict=False)):
+            down = [nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(before, after, 1, bias=False)] if place else []
             self.stages.append(nn.Sequential(*down, *(ConvolutionBlock(after) for _ in range(blocks))))
-        self.norm = _norm(sides[-1])
+        self.norm = group_norm(sides[-1])
         self.dropout = Dropout(dropout)
         self.out = nn.Linear(sides[-1] * (2 if tokens == "pooled" else 1), width)
+        finer = sides[:-1] if tokens == "pyramid" else []
+        self.beside = nn.ModuleList(_sideways(channels, -(-width // 2)) for channels in finer)
 
     def forward(self, pixels: Tensor, known: Tensor | None = None) -> Tokens:
         """pixels (n, channels, height, width), known (n, height, width) → Tokens (n, 1 or cells, width)."""
         if known is not None:
             pixels = keep(pixels, known.unsqueeze(1).expand_as(pixels))
-        grid = self.stem(pixels.contiguous(memory_format=torch.channels_last))
+        grid, passed = self.stem(pixels.contiguous(memory_format=torch.channels_last)), []
         for stage in self.stages:
             grid = stage(grid)
+            passed.append(grid)
         grid = F.relu(self.norm(grid))
         cells, mask = grid.flatten(2).transpose(1, 2), _cell_mask(grid, known)
         if self.tokens == "pooled":
@@ -82,7 +91,9 @@ class ConvolutionNet(nn.Module):
             cells = torch.cat([masked_mean(cells, mask), highest], dim=-1).unsqueeze(1)
             return Tokens(keep(self.out(self.dropout(cells)), mask.any(1, keepdim=True)), mask.any(1, keepdim=True))
         positions = grid_centres(grid.shape[-2], grid.shape[-1], like=cells).expand(len(cells), -1, -1)
-        return Tokens(keep(self.out(self.dropout(cells)), mask), mask, keep(positions, mask))
+        finer = [aside(part) for aside, part in zip(self.beside, passed, strict=False)]
+        cut = Grid(grid.shape[-2], grid.shape[-1], tuple(reversed(finer)))
+        return Tokens(keep(self.out(self.dropout(cells)), mask), mask, keep(positions, mask), cut)
 
 
 def grid_centres(rows: int, columns: int, like: Tensor) -> Tensor:
@@ -102,13 +113,19 @@ def _stem(channels: int, base: int, halvings: int) -> nn.Sequential:
         # A first window of five sees a stroke whole.
         side = 5 if step == 0 else 3
         layers += [nn.Conv2d(channels, after, side, stride=2, padding=side // 2, bias=False)]
-        layers += [] if step == halvings - 1 else [_norm(after), nn.ReLU()]
+        layers += [] if step == halvings - 1 else [group_norm(after), nn.ReLU()]
         channels = after
     return nn.Sequential(*layers)
 
 
-def _norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(max(1, channels // 8), channels)
+def _sideways(channels: int, width: int) -> nn.Sequential:
+    """What a finer map becomes for those who read it beside the tokens."""
+    return nn.Sequential(group_norm(channels), nn.ReLU(), nn.Conv2d(channels, width, 1, bias=False))
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """A norm over groups of eight channels of one picture, or over all of them where they are no multiple of eight."""
+    return nn.GroupNorm(channels // 8 if channels % 8 == 0 else 1, channels)
 
 
 def _cell_mask(grid: Tensor, known: Tensor | None) -> Tensor:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from polymodal.core import Tokens
+from polymodal.core import Grid, Tokens
 from polymodal.core.masking import keep
 from polymodal.encoders.convolution import grid_centres
 from polymodal.encoders.packing import packed_rows, transform_packed
@@ -46,7 +47,7 @@ class PatchEmbedding(nn.Module):
             mask = _patches(F.pad(known, frame).unsqueeze(1), self.patch).any(dim=-1)
         values = self.project(_patches(F.pad(pixels, frame), self.patch))
         positions = grid_centres(rows, columns, like=values).expand(len(values), -1, -1)
-        return Tokens(keep(values, mask), mask, keep(positions, mask))
+        return Tokens(keep(values, mask), mask, keep(positions, mask), Grid(rows, columns))
 
 
 class PatchNet(nn.Module):
@@ -80,10 +81,11 @@ class PatchNet(nn.Module):
 
     def forward(self, pixels: Tensor, known: Tensor | None = None) -> Tokens:
         """pixels (n, channels, height, width), known (n, height, width) → Tokens (n, 1 or patches, width)."""
-        tokens = self._opened(self.embedding(pixels, known))
+        cut = self.embedding(pixels, known)
+        tokens, grid = self._opened(cut), cut.grid if self.pool is None else None
         if known is not None and packed_rows(tokens.mask) <= WORTH_PACKING * len(tokens.mask):
-            return self._told(transform_packed(self.transformer, [tokens]))
-        return self._told(self.transformer(tokens))
+            return replace(self._told(transform_packed(self.transformer, [tokens])), grid=grid)
+        return replace(self._told(self.transformer(tokens)), grid=grid)
 
     def several(self, pictures: Sequence[Tensor]) -> Tokens:
         """Pictures (channels, height, width), each of a size of its own → Tokens (n, 1 or most patches, width)."""

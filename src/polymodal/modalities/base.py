@@ -64,6 +64,13 @@ class Modality(ABC):
     def perturb(self, parts: Parts, generator: Generator) -> Parts:
         """Training's small changes that leave the meaning alone (augmentation); may return `parts` itself."""
 
+    def perturb_along(self, parts: Parts, generator: Generator) -> tuple[Parts, Tensor | None]:
+        """The same, with (n, 2, 3) how each picture was moved, for what has to move along; None where nothing was.
+
+        A movement is one of `data.augmentation.drawn_moves`.
+        """
+        return self.perturb(parts, generator), None
+
     @abstractmethod
     def corrupt(self, parts: Parts, rate: float, generator: Generator) -> tuple[Parts, Tensor]:
         """Hide about `rate` of the content: the changed parts, and (n, places) True where something was hidden."""

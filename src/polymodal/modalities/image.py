@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from polymodal.core import Tokens
 from polymodal.core.seeding import numpy_generator
-from polymodal.data.augmentation import cut_patches, hide_patches, recolour, warp
+from polymodal.data.augmentation import cut_patches, drawn_moves, hide_patches, recolour, warp
 from polymodal.data.base import DataTable
 from polymodal.data.calibration import Calibration, Wishes
 from polymodal.data.files import Limits
@@ -35,8 +35,9 @@ class Image(Modality):
     `size` is the side, or (height, width), in pixels; "auto" takes what training pictures have, up to 64.
     `channels` is a number or "auto". With `padded`, proportions are kept; without, pictures are stretched.
     `encoder` is "convolution", "patches" (a transformer), "auto", or a function of the fitted column and the width
-    that gives a module from parts to Tokens. `tokens` is "pooled" (one for a picture) or "grid" (one for each cell
-    of it, for fusions that look closely). `patch` is the side of a patch in pixels; None takes about an eighth of
+    that gives a module from parts to Tokens. `tokens` is "pooled" (one for a picture), "grid" (one for each cell
+    of it, for fusions that look closely) or "pyramid" (a grid with the finer maps it was made of, for tasks that answer
+    for each pixel; patches have no finer maps). `patch` is the side of a patch in pixels; None takes about an eighth of
     the picture. `layers` are the layers of the transformer. `augment` is the strength of training's small changes
     (0 = none), `flip` also mirrors: right for photographs, wrong for writing. Pictures over `max_megapixels` or
     files over `max_megabytes` are refused; `cache_megabytes` of finished pictures stay in memory (0 = none).
@@ -51,7 +52,7 @@ class Image(Modality):
         channels: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto",
         padded: bool = False,
         encoder: Choice | Callable[[Any, int], nn.Module] = "auto",
-        tokens: Literal["pooled", "grid"] = "pooled",
+        tokens: Literal["pooled", "grid", "pyramid"] = "pooled",
         patch: Annotated[int, Field(ge=1, le=256)] | None = None,
         layers: Annotated[int, Field(ge=1, le=64)] = 4,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
@@ -101,13 +102,18 @@ class Image(Modality):
 
     def perturb(self, parts: Parts, generator: Generator) -> Parts:
         """Shift, turn, zoom and recolour a little, each picture on its own; depths are never recoloured."""
+        return self.perturb_along(parts, generator)[0]
+
+    def perturb_along(self, parts: Parts, generator: Generator) -> tuple[Parts, Tensor | None]:
+        """The same, with (n, 2, 3) how each picture was moved."""
         if self.augment == 0.0 and not self.flip:
-            return parts
-        learned = self.reader.learned
-        pixels, known = warp(parts["pixels"], parts.get("known"), self.augment, self.flip, generator)
+            return parts, None
+        learned, size = self.reader.learned, tuple(parts["pixels"].shape[-2:])
+        moves = drawn_moves(len(parts["pixels"]), (size[0], size[1]), self.augment, self.flip, generator)
+        pixels, known = warp(parts["pixels"], parts.get("known"), moves)
         if not learned.canvas.deep:
             pixels = recolour(pixels, learned.low, learned.high, self.augment, generator)
-        return {"pixels": pixels} if known is None else {"pixels": pixels, "known": known}
+        return ({"pixels": pixels} if known is None else {"pixels": pixels, "known": known}), moves
 
     def corrupt(self, parts: Parts, rate: float, generator: Generator) -> tuple[Parts, Tensor]:
         """Paint patches over with the mean colour; (n, patches) True where that was done."""

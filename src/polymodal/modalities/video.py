@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Generator, Tensor, nn
 
 from polymodal.core.seeding import numpy_generator
-from polymodal.data.augmentation import cut_patches, recolour, warp
+from polymodal.data.augmentation import cut_patches, drawn_moves, recolour, warp
 from polymodal.data.base import DataTable
 from polymodal.data.calibration import Wishes
 from polymodal.data.clips import Sampling
@@ -106,7 +106,9 @@ class Video(Modality):
         changed = dict(parts)
         if self.augment > 0.0 or self.flip:
             # Frames laid out as channels of one picture move together.
-            pixels, known = warp(parts["frames"].flatten(1, 2), parts.get("known"), self.augment, self.flip, generator)
+            count, height, width = len(parts["frames"]), *parts["frames"].shape[-2:]
+            moves = drawn_moves(count, (height, width), self.augment, self.flip, generator)
+            pixels, known = warp(parts["frames"].flatten(1, 2), parts.get("known"), moves)
             pixels = recolour(pixels, 0.0, 255.0, self.augment, generator)
             changed["frames"] = pixels.view(parts["frames"].shape)
             changed |= {} if known is None else {"known": known}

@@ -25,6 +25,8 @@ KINDS = {
     "embedding": "ranks",
     "token_labels": "tokens",
     "token_values": "token_numbers",
+    "segmentation": "pixels",
+    "depth": "depths",
 }
 
 

@@ -1,12 +1,10 @@
 """How good a model is on some rows: metrics with intervals, and predictions as a table."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from torch import Tensor
 
 from polymodal.core import Refusal
@@ -17,10 +15,14 @@ from polymodal.run.fitting import Fitted
 from polymodal.spec import describe
 from polymodal.tasks.base import Aspect, Decoded
 from polymodal.tasks.intervals import intervals
-from polymodal.tasks.metrics import Answers
+from polymodal.tasks.metrics import Answers, by_row
 from polymodal.training.predicting import answers, outputs
 
-__all__ = ["as_answers", "decoded_columns", "drawn", "group_labels", "judge", "predictions", "written"]
+__all__ = ["as_answers", "decoded_columns", "group_labels", "judge", "predictions", "written"]
+
+
+SUMMED = ("pixels", "depths")
+"""Kinds of answers of which a table tells how good they are in each row: they are pictures of their own."""
 
 
 def as_answers(model: Ensemble, name: str, decoded: Decoded, truth: np.ndarray) -> Answers:
@@ -84,6 +86,11 @@ def predictions(
     found = answers(fitted.model, fitted.samples, rows, made)
     for name, (decoded, truth, labelled) in found.items():
         task = fitted.model.tasks[name]
+        if task.answers in SUMMED:
+            (aspect,) = task.aspects(decoded, truth)
+            each = by_row(as_answers(fitted.model, name, aspect.decoded, aspect.truth))
+            columns |= {f"{name}.{metric}": _spread(values, labelled) for metric, values in each.items()}
+            continue
         if task.answers == "ranks":
             for aspect in task.aspects(decoded, truth):
                 there = labelled.copy()
@@ -112,15 +119,6 @@ def decoded_columns(name: str, decoded: Decoded) -> dict[str, Any]:
         columns[f"{name}.median"] = decoded.curves.medians()
         columns |= {f"{name}.remaining.{time:g}": decoded.curves.at(time) for time in decoded.curves.told}
     return columns
-
-
-def drawn(name: str, pictures: np.ndarray, folder: Path) -> dict[str, Any]:
-    """Write pictures (n, height, width, channels) as `folder`/NAME-ROW.png; gives the column that names them."""
-    folder.mkdir(exist_ok=True)
-    places = [folder / f"{name}-{row}.png" for row in range(len(pictures))]
-    for place, picture in zip(places, pictures, strict=True):
-        Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture).save(place)
-    return {f"{name}.prediction": [f"{folder.name}/{place.name}" for place in places]}
 
 
 def written(answers: np.ndarray, classes: Sequence[str]) -> np.ndarray:

@@ -17,9 +17,10 @@ from polymodal.data.base import Column, DataTable
 from polymodal.data.ledger import Ledger
 from polymodal.data.splits import Split
 from polymodal.model import Ensemble
+from polymodal.run.drawing import drawn, is_drawn
 from polymodal.run.fitting import Fitted, read_samples
 from polymodal.run.folder import Folder
-from polymodal.run.judging import decoded_columns, drawn, group_labels, judge, predictions
+from polymodal.run.judging import decoded_columns, group_labels, judge, predictions
 from polymodal.run.launching import Lesson, Progress, Run, launch
 from polymodal.run.tables import (
     as_parquet,
@@ -111,12 +112,13 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
     if spec.data.id is not None and spec.data.id in table.frame.columns:
         columns["id"] = table.column(spec.data.id)
     found = {name: task.decode(made[name]) for name, task in loaded.model.tasks.items()}
-    silent = [name for name, decoded in found.items() if decoded.prediction.ndim == 3]
+    pictured = {name for name, decoded in found.items() if is_drawn(loaded.model.tasks[name], decoded)}
+    silent = [name for name, decoded in found.items() if decoded.prediction.ndim == 3 and name not in pictured]
     with resources_checked(out):
         for name, decoded in found.items():
-            pictures = decoded.prediction if decoded.prediction.ndim == 4 else None
             beside = out.with_name(f"{out.name}.pictures")
-            columns |= decoded_columns(name, decoded) if pictures is None else drawn(name, pictures, beside)
+            shown = drawn(name, decoded.prediction, beside) if name in pictured else decoded_columns(name, decoded)
+            columns |= shown
         write(pd.DataFrame(columns))
         if refused:
             errors = out.with_name(f"{out.name}.errors.jsonl")

@@ -14,6 +14,7 @@ from polymodal.tasks.base import Aspect, Decoded, Head, Task, TaughtHead
 from polymodal.tasks.binary import Binary
 from polymodal.tasks.caption import Caption
 from polymodal.tasks.count import Count
+from polymodal.tasks.depth import Depth
 from polymodal.tasks.embedding import Embedding
 from polymodal.tasks.multiclass import Multiclass
 from polymodal.tasks.multilabel import Multilabel
@@ -22,6 +23,7 @@ from polymodal.tasks.picture import Picture
 from polymodal.tasks.ranking import retrieval_metrics
 from polymodal.tasks.regression import Regression
 from polymodal.tasks.retrieval import Retrieval
+from polymodal.tasks.segmentation import Segmentation
 from polymodal.tasks.survival import Survival
 from polymodal.tasks.token_labels import TokenLabels
 from polymodal.tasks.token_values import TokenValues
@@ -34,6 +36,7 @@ __all__ = [
     "Caption",
     "Count",
     "Decoded",
+    "Depth",
     "Embedding",
     "Head",
     "Multiclass",
@@ -42,6 +45,7 @@ __all__ = [
     "Picture",
     "Regression",
     "Retrieval",
+    "Segmentation",
     "Survival",
     "Task",
     "TaughtHead",

@@ -100,7 +100,8 @@ class Task(ABC):
     what kind its answers are, so that plain baselines and intervals can be made for it. `hides` names modalities that
     the head must not see. `aligns` says that the head tells the rows of a batch apart by tokens that saw no other
     modality, and so needs whole pairs and large batches. `ensembles` is False where the answers of several models
-    cannot be brought together.
+    cannot be brought together. `follows` names a modality with whose pictures the target moves (`moved`). `at_once` is
+    how many rows are answered at a time.
     """
 
     target: str | None
@@ -113,6 +114,8 @@ class Task(ABC):
     ensembles: ClassVar[bool] = True
     weight: float
     hides: Sequence[str] = ()
+    follows: str | None = None
+    at_once: ClassVar[int] = 512
 
     @property
     def classes(self) -> Sequence[str]:
@@ -156,6 +159,10 @@ class Task(ABC):
         Raises TypeError for a task whose head is taught.
         """
         raise TypeError(f"{type(self).__name__} learns by what its head is taught, not from outputs")
+
+    def moved(self, target: Tensor, moves: Tensor) -> Tensor:
+        """Targets (n, …) after their pictures were moved, by `data.augmentation.drawn_moves` (n, 2, 3)."""
+        return target
 
     def settle(self, outputs: Outputs, target: Tensor) -> None:
         """Learn what can only be learned of a finished model, from its outputs for the labelled training rows."""

@@ -9,17 +9,13 @@ draw at a time, is the reference in the tests.
 0.667
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 
-from polymodal.tasks.hazards import Curves, integrated_errors
-from polymodal.tasks.pooled import RowSums, label_tables, row_sums
+from polymodal.tasks.answers import AnswerKind, Answers
+from polymodal.tasks.hazards import Curves
 from polymodal.tasks.weighted import (
     agreement,
     calibration_error,
@@ -35,18 +31,21 @@ from polymodal.tasks.weighted import (
     ranking,
     spread_explained,
 )
-from polymodal.tasks.writing import chrf, edit_counts, exact_matches, gram_counts
+from polymodal.tasks.writing import chrf, exact_matches, gram_counts
 
 __all__ = [
     "LOWER_IS_BETTER",
     "AnswerKind",
     "Answers",
+    "by_row",
     "c_index",
     "classification",
     "counts",
+    "depth_scores",
     "measure",
     "multilabel",
     "ordinal",
+    "pixel_scores",
     "poisson_deviances",
     "ranking_scores",
     "regression",
@@ -69,64 +68,6 @@ SMALLEST = 1e-15
 """The least probability that a logarithm is taken of."""
 
 Draws = dict[str, np.ndarray]
-
-
-AnswerKind = Literal[
-    "classes", "ordered", "labels", "numbers", "counts", "times", "ranks", "texts", "tokens", "token_numbers", "spelled"
-]
-"""One label · one label of an order · several labels at once · a number · how many · how soon something happens · the
-rank of what was looked for · a text · a label for each token · a number for each token · a text sign by sign."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What was predicted beside what is true, for the labelled rows of one task.
-
-    Truth and prediction are (n,) labels or numbers, or (n, classes) booleans where `kind` is "labels". `probabilities`
-    (n, classes) go with all but numbers. Where `kind` is "times" the truth is (n,) `OUTCOME`, the prediction (n,) a
-    risk, larger where the event comes sooner, and `curves` may tell how likely it has not happened yet.
-    """
-
-    kind: AnswerKind
-    truth: np.ndarray
-    prediction: np.ndarray
-    probabilities: np.ndarray | None = None
-    classes: Sequence[str] = ()
-    curves: Curves | None = None
-
-    def __len__(self) -> int:
-        return len(self.truth)
-
-    @cached_property
-    def numbered(self) -> tuple[np.ndarray, np.ndarray]:
-        """Truth and prediction as places in `classes`, (n,) each; -1 for a label that is not among them."""
-        return _numbers(self.truth, self.classes), _numbers(self.prediction, self.classes)
-
-    def take(self, rows: np.ndarray) -> "Answers":
-        """The same for some of the rows."""
-        probabilities = None if self.probabilities is None else self.probabilities[rows]
-        curves = None if self.curves is None else self.curves.take(rows)
-        return Answers(self.kind, self.truth[rows], self.prediction[rows], probabilities, self.classes, curves)
-
-    @cached_property
-    def curve_errors(self) -> np.ndarray | None:
-        """(n,) the error of each row's curve; None without curves."""
-        return None if self.curves is None else integrated_errors(self.truth, self.curves)
-
-    @cached_property
-    def label_tables(self) -> sparse.csr_matrix:
-        """True by told labels of each row's tokens."""
-        return label_tables(self.truth, self.prediction, self.classes)
-
-    @cached_property
-    def edits(self) -> np.ndarray:
-        """Edits and lengths of each row's text."""
-        return edit_counts(list(self.prediction), list(self.truth))
-
-    @cached_property
-    def row_sums(self) -> RowSums:
-        """Sums over the numbers of each row's tokens."""
-        return row_sums(self.truth, self.prediction)
 
 
 def classification(
@@ -225,6 +166,32 @@ def token_errors(truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
     """
     held = Answers("token_numbers", np.asarray(truth, dtype=object), np.asarray(prediction, dtype=object))
     return _single(held)
+
+
+def pixel_scores(tables: ArrayLike) -> dict[str, float]:
+    """How well pixels are told apart: miou and pixel_accuracy, over all pixels of all rows.
+
+    `tables` (n, classes, classes) say for each row how many pixels of a class (second axis) are taken for which
+    (third). miou is the mean over classes, told or true anywhere, of what is both, as a share of what is either.
+    """
+    held = np.asarray(tables)
+    return _single(Answers("pixels", held.sum(axis=2), held))
+
+
+def depth_scores(known: ArrayLike, sums: ArrayLike) -> dict[str, float]:
+    """How well distances are told: abs_rel, delta1 and rmse, over all known pixels of all rows.
+
+    abs_rel is the mean error as a share of the true distance, delta1 the share of pixels whose ratio is under 1.25.
+    `known` (n,) counts them in each row; `sums` (n, 3) are those of relative errors, of hits, and of squared errors.
+    """
+    return _single(Answers("depths", np.asarray(known), np.asarray(sums, dtype=np.float64)))
+
+
+def by_row(answers: Answers) -> dict[str, np.ndarray]:
+    """Each metric of each row alone, (n,); NaN where it is undefined."""
+    found = [_single(answers.take(np.array([row]))) for row in range(len(answers))]
+    names = sorted({name for each in found for name in each})
+    return {name: np.array([each.get(name, np.nan) for each in found]) for name in names}
 
 
 def c_index(truth: ArrayLike, prediction: ArrayLike, observed: ArrayLike | None = None) -> float | None:
@@ -341,11 +308,6 @@ def _labels(values: ArrayLike) -> np.ndarray:
     return np.asarray(values, dtype=object).ravel()
 
 
-def _numbers(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    places: Mapping[str, int] = {name: place for place, name in enumerate(classes)}
-    return np.array([places.get(label, -1) for label in labels], dtype=np.int64)
-
-
 def _times(answers: Answers, weights: np.ndarray) -> Draws:
     truth, errors = answers.truth, answers.curve_errors
     made = {"c_index": concordance(truth["time"], -answers.prediction.astype(np.float64), truth["event"], weights)}
@@ -382,6 +344,26 @@ def _token_numbers(answers: Answers, weights: np.ndarray) -> Draws:
     return answers.row_sums.scores(weights)
 
 
+def _pixels(answers: Answers, weights: np.ndarray) -> Draws:
+    """From the table of true by told classes of each row, summed up over the rows that are drawn."""
+    held = answers.prediction.astype(np.float64)
+    tables = (weights @ held.reshape(len(held), -1)).reshape(len(weights), *held.shape[1:])
+    hits, true, told = np.einsum("dcc->dc", tables), tables.sum(axis=2), tables.sum(axis=1)
+    return {
+        "miou": mean_of_defined(hits / (true + told - hits)),
+        "pixel_accuracy": hits.sum(axis=1) / true.sum(axis=1),
+    }
+
+
+def _depths(answers: Answers, weights: np.ndarray) -> Draws:
+    count, sums = weights @ answers.truth.astype(np.float64), weights @ answers.prediction
+    return {
+        "abs_rel": sums[:, 0] / count,
+        "delta1": sums[:, 1] / count,
+        "rmse": np.sqrt(sums[:, 2] / count),
+    }
+
+
 _MEASURES = {
     "classes": _classes,
     "ordered": _ordered,
@@ -394,4 +376,6 @@ _MEASURES = {
     "tokens": _tokens,
     "token_numbers": _token_numbers,
     "spelled": _spelled,
+    "pixels": _pixels,
+    "depths": _depths,
 }

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Generator, Tensor, nn
 
-from polymodal.core import Combine, DataError, Refusal, Tokens, Values
+from polymodal.core import Combine, DataError, Grid, Refusal, Tokens, Values
 from polymodal.core.masking import keep
 from polymodal.core.seeding import numpy_generator
 from polymodal.core.shapes import Outputs
@@ -86,7 +86,7 @@ class FakeColumn(Column[FakeCells]):
 
 
 class FakeEncoder(nn.Module):
-    """Each number becomes one token."""
+    """Each number becomes one token; they stand in a grid of one row."""
 
     def __init__(self, columns: int, width: int) -> None:
         super().__init__()
@@ -96,7 +96,8 @@ class FakeEncoder(nn.Module):
     def forward(self, parts: Parts) -> Tokens:
         """(n, columns) → (n, columns, width)."""
         values = parts["numbers"].unsqueeze(-1) * self.weight + self.bias
-        return Tokens(values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device))
+        mask = torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
+        return Tokens(values, mask, grid=Grid(1, values.shape[1]))
 
 
 class FakeModality(Modality):

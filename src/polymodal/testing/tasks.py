@@ -24,7 +24,7 @@ __all__ = ["check_task", "example_targets"]
 
 
 def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> dict[str, DataTable]:
-    """Tables with one target column each, about a fifth of the rows unlabelled: numbers, labels, grades, tags, texts.
+    """Tables with one target column each, about a fifth of the rows unlabelled: numbers, labels, tags, pictures, maps.
 
     One holds lists of two numbers, and one has the columns "time" and "event". Each kind of task can read at
     least one of them.
@@ -46,8 +46,11 @@ def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> di
     }
     shades = draw.integers(0, 256, (rows, 8, 8, 3), dtype=np.uint8)
     drawn = pd.Series([shade if known else None for shade, known in zip(shades, labelled, strict=True)], dtype=object)
+    marks = draw.integers(1, 4, (rows, 8, 8), dtype=np.uint8)
+    maps = pd.Series([mark if known else None for mark, known in zip(marks, labelled, strict=True)], dtype=object)
     return (
         {"pictures": DataTable(pd.DataFrame({column: drawn}), source="pictures")}
+        | {"maps": DataTable(pd.DataFrame({column: maps}), source="maps")}
         | {
             what: DataTable(pd.DataFrame({column: np.where(labelled, cells, "").astype(object)}), source=what)
             for what, cells in contents.items()

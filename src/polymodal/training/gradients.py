@@ -215,11 +215,12 @@ def gramian_places(model: Model, representation: Representation, settings: Setti
 
 
 def features(model: Model, representation: Representation) -> list[Tensor]:
-    """What the heads of all tasks read: the pooled views; and the tokens, where a head reads those."""
+    """What the heads of all tasks read: the pooled views; and tokens and the maps behind them, where a head does."""
     read = [representation.pooled]
     if any(isinstance(head, TaughtHead) for head in model.heads.values()):
         tokens = [*representation.tokens.values(), *representation.unfused.values()]
         read += [part.values for part in tokens]
+        read += [finer for part in tokens if part.grid is not None for finer in part.grid.finer]
     return list({id(part): part for part in read if part.requires_grad}.values())
 
 

@@ -12,6 +12,7 @@ from polymodal.core import Batch, Representation, Values
 from polymodal.core.seeding import reseed
 from polymodal.model import Model
 from polymodal.objectives.base import Objective
+from polymodal.tasks.base import Task
 from polymodal.training import gradients
 from polymodal.training.dropout import drop_modalities
 
@@ -122,9 +123,24 @@ class Learner(nn.Module):
 
 
 def perturbed(model: Model, batch: Batch, generator: torch.Generator) -> Batch:
-    """The batch with each modality's own small changes that leave the meaning alone."""
-    inputs = {
-        name: Values(model.modalities[name].perturb(values.data, generator), values.index) if values.count else values
-        for name, values in batch.inputs.items()
-    }
-    return replace(batch, inputs=inputs)
+    """The batch with each modality's own small changes that leave the meaning alone; targets move along."""
+    inputs, moves = dict(batch.inputs), {}
+    for name, values in batch.inputs.items():
+        if values.count:
+            parts, moved = model.modalities[name].perturb_along(values.data, generator)
+            inputs[name] = Values(parts, values.index)
+            if moved is not None:
+                moves[name] = moved
+    targets = {name: _moved(model.tasks[name], target, batch, moves) for name, target in batch.targets.items()}
+    return replace(batch, inputs=inputs, targets=targets)
+
+
+def _moved(task: Task, target: Values, batch: Batch, moves: Mapping[str, Tensor]) -> Values:
+    """The target with a value of its own for each row whose picture was moved; of the other rows none is left."""
+    if task.follows is None or task.follows not in moves:
+        return target
+    places = batch.inputs[task.follows].index
+    rows = target.present & (places >= 0)
+    known = task.moved(target.data["target"][target.index[rows]], moves[task.follows][places[rows].cpu()])
+    index = torch.where(rows, rows.cumsum(0) - 1, -1)
+    return Values({"target": known}, index)

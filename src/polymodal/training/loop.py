@@ -24,6 +24,7 @@ from polymodal.training import checkpoints, gradients
 from polymodal.training.batches import Plan, load, sweep
 from polymodal.training.learner import Judged, Learner
 from polymodal.training.modulation import make_modulation
+from polymodal.training.predicting import at_once
 from polymodal.training.settings import Settings
 from polymodal.training.state import TrainingState
 
@@ -319,7 +320,8 @@ def _averaged(trainer: Trainer) -> Iterator[None]:
 
 def _examined(trainer: Trainer, samples: Samples, rows: Rows) -> Iterator[Judged]:
     """What the model makes of some rows, batch by batch."""
-    for number, batch in enumerate(sweep(samples, rows, 512, trainer.settings.workers)):
+    many = at_once(trainer.state.learner.model)
+    for number, batch in enumerate(sweep(samples, rows, many, trainer.settings.workers)):
         for refusal in batch.refusals:
             trainer.report({"event": "refused", "refusal": refusal})
         yield trainer.state.learner.examined(batch.to(trainer.fabric.device), trainer.settings.seed, number)

@@ -11,10 +11,10 @@ from polymodal.core import Batch, Refusal
 from polymodal.data.base import Rows
 from polymodal.data.samples import Samples
 from polymodal.model import Ensemble, Model
-from polymodal.tasks.base import Decoded
+from polymodal.tasks.base import Decoded, Task
 from polymodal.training.batches import sweep
 
-__all__ = ["answers", "outputs", "stacked"]
+__all__ = ["answers", "at_once", "outputs", "stacked"]
 
 
 def outputs(
@@ -23,18 +23,19 @@ def outputs(
     rows: Rows,
     change: Callable[[Batch], Batch] = lambda batch: batch,
     refused: Callable[[Refusal], None] = lambda _: None,
-    batch_size: int = 512,
+    batch_size: int | None = None,
     *,
     taught: bool = True,
 ) -> dict[str, Tensor]:
     """Outputs (rows, outputs) of each task, on the CPU, with the model in evaluation mode.
 
     `change` may alter each batch before the model sees it (make a modality dark, say); `refused` is told of values that
-    could not be used. Without `taught`, what is written, drawn or found is left out.
+    could not be used. Without `taught`, what is written, drawn or found is left out. `batch_size` rows are asked at a
+    time; unless given, as many as the tasks bear.
     """
     device = next(model.parameters()).device
     collected: dict[str, list[Tensor]] = {}
-    training = model.training
+    training, batch_size = model.training, batch_size or at_once(model)
     model.eval()
     with torch.no_grad():
         # Of no rows, a model still tells how many outputs there are.
@@ -45,6 +46,11 @@ def outputs(
                 collected.setdefault(name, []).append(made.cpu())
     model.train(training)
     return {name: stacked(parts) for name, parts in collected.items()}
+
+
+def at_once(model: Model | Ensemble) -> int:
+    """How many rows a model answers for at a time: as many as the task with the largest answers bears."""
+    return min([Task.at_once, *(task.at_once for task in model.tasks.values())])
 
 
 def stacked(parts: Sequence[Tensor]) -> Tensor:

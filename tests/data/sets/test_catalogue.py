@@ -9,6 +9,7 @@ from polymodal.data.sets import DataSet
 NAMES = [
     "ad_csf",
     "biotac_sp",
+    "camvid",
     "chebi20",
     "davis",
     "dlpfc",
