@@ -29,8 +29,10 @@ AXES = [
 CASES = covering(AXES)
 # A net that draws is as large as the picture, and works once for each step of drawing it.
 SMALL = {
+    "Depth": {"of": "partner"},
     "Picture": {"size": 8, "base": 8, "steps": 2},
     "Retrieval": {"between": ["tested", "partner"]},
+    "Segmentation": {"of": "partner"},
     "TokenLabels": {"of": "partner"},
     "TokenValues": {"of": "partner"},
     "Transcript": {"of": "partner"},
@@ -123,8 +125,8 @@ def check_predictions(scene, precision):
         outputs = scene.model(scene.batch)
         hidden = scene.model(spoiled(scene.batch))
     for name, task in scene.model.tasks.items():
-        # What is written comes as whole numbers, the codes of its pieces.
-        assert outputs[name].dtype == (precision if outputs[name].is_floating_point() else torch.int64)
+        # What is written comes as whole numbers, the codes of its pieces; classes of pixels as bytes.
+        assert outputs[name].dtype in ({precision} if outputs[name].is_floating_point() else {torch.int64, torch.uint8})
         assert torch.isfinite(outputs[name]).all()
         assert torch.equal(outputs[name], hidden[name]), "what an absent slot holds was seen"
         assert len(task.decode(outputs[name]).prediction) == ROWS
