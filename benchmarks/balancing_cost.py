@@ -141,7 +141,7 @@ def theirs(net: tuple[Modality, Samples, int, dict[str, Any]], kind: type[Balanc
     made, batch = trainer(net, Equal(), at)
 
     def compared(objective: Tensor, representation: Representation) -> tuple[None, Elsewhere]:
-        places = gramian_places(made.state.model, representation, made.settings)
+        places = gramian_places(made.state.model, [representation], made.settings)
         return None, Elsewhere(made, objective, representation.pooled, places, method)
 
     made._compared = compared  # type: ignore[assignment, method-assign]

@@ -1,6 +1,6 @@
 """Results as columns of text."""
 
-from polymodal.cli.tables import aligned, scores
+from polymodal.cli.tables import aligned, probed, scores
 
 
 def test_cells_stand_below_one_another_without_trailing_space():
@@ -32,3 +32,14 @@ def test_what_cannot_be_judged_says_why():
 
 def test_a_run_without_tasks_shows_nothing():
     assert scores({}) == ""
+
+
+def test_what_probes_read_stands_beside_chance():
+    entry = {"metrics": {"accuracy": 0.412}, "intervals": {"accuracy": [0.35, 0.47]}}
+    layers = {"pooled": {"linear": entry, "mlp": entry}}
+    told = {"kind": "classes", "n": 40, "layers": layers, "chance": {"accuracy": 1 / 3}}
+    lines = probed({"probes": {"site": told}}).splitlines()
+    assert lines[0] == "site, to be kept out  (n = 40)"
+    assert lines[1].split() == ["accuracy,", "linear", "on", "pooled", "0.412", "[0.350,", "0.470]"]
+    assert lines[-1].split() == ["accuracy,", "by", "chance", "0.333"]
+    assert probed({}) == ""

@@ -82,9 +82,10 @@ def of_table(
     tasks: Mapping[str, Task] | None = None,
     fusion: Fusion | None = None,
 ) -> Scene:
-    """A scene whose parts are fitted on all rows of a table."""
+    """A scene whose parts, and what the objective reads beside them, are fitted on all rows of a table."""
     table, rows, tasks = DataTable(frame), np.arange(len(frame)), tasks or {}
     columns = [{name: part.reader for name, part in parts.items()} for parts in (modalities, tasks)]
+    columns[1] |= objective.reads
     for column in [*columns[0].values(), *columns[1].values()]:
         column.fit(table, rows)
     with seeded(0, "model"):

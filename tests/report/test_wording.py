@@ -2,7 +2,20 @@
 
 import pytest
 
-from polymodal.report.wording import count, counted, floor, gain, heading, joined, label, mark, number, percent, span
+from polymodal.report.wording import (
+    count,
+    counted,
+    floor,
+    gain,
+    heading,
+    joined,
+    label,
+    mark,
+    number,
+    percent,
+    readable,
+    span,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +71,14 @@ def test_lists_are_written_out() -> None:
 def test_an_unknown_metric_still_has_a_name() -> None:
     assert label("recall_at_5") == "recall at 5"
     assert heading(label("mae")) == "Mean absolute error"
+
+
+def test_what_is_left_of_a_nuisance_is_one_sentence():
+    def told(figure: float, span: list[float]) -> dict[str, object]:
+        entry = {"metrics": {"accuracy": figure}, "intervals": {"accuracy": span}}
+        layers = {"pooled": {"linear": entry}, "tokens": {"linear": entry}}
+        return {"kind": "classes", "n": 90, "layers": layers, "chance": {"accuracy": 0.25}}
+
+    assert readable(told(0.28, [0.2, 0.36]), "site").startswith("No fresh probe reads site better than by chance")
+    assert readable(told(0.6, [0.5, 0.7]), "site").startswith("Of site, a fresh linear probe can still read from")
+    assert "too few rows" in readable({"kind": "classes", "chance": {"accuracy": 0.5}, "layers": {}}, "site")

@@ -57,7 +57,7 @@ def places_of(model: Model, batch: Batch, where: str) -> tuple[Tensor, list[Tens
     """The losses of one forward pass, and the tensors at which their gradients are compared."""
     representation = model.represent(batch)
     losses = task_losses(model, model.decide(representation), batch)
-    return losses, gramian_places(model, representation, replace(Settings(), gramian_at=where))
+    return losses, gramian_places(model, [representation], replace(Settings(), gramian_at=where))
 
 
 def test_own_losses_are_those_of_each_modality_alone(small: Small, batch: Batch) -> None:

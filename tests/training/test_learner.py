@@ -1,26 +1,28 @@
 """A learner names its losses, keeps pairs whole for what aligns them, and judges the same rows the same way."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from polymodal.core import Batch, Values
+from polymodal.core import Batch, Representation, Values
 from polymodal.core.seeding import seeded, torch_generator
 from polymodal.data.base import DataTable
 from polymodal.encoders.experts import MixtureOfExperts
 from polymodal.encoders.tabular import TabularMlp
 from polymodal.fusion import Late
 from polymodal.modalities import Image, Table
+from polymodal.modalities.base import Modality
 from polymodal.model import Model
 from polymodal.objectives import Contrastive, Masked, Reconstruction
 from polymodal.objectives.base import Objective
 from polymodal.tasks import Binary, Regression, Retrieval, Segmentation
+from polymodal.tasks.base import Task
 from polymodal.training import Interrupted, Settings, train
 from polymodal.training.checkpoints import tensors_as_bytes
 from polymodal.training.learner import Learner, perturbed
@@ -43,6 +45,68 @@ def whole(small: Small) -> Batch:
 def judged(learner: Learner, batch: Batch):
     with seeded(3, "judge"):
         return learner.judge(batch, learner.model.represent(batch))
+
+
+class Steady(Objective):
+    """Remembers what it was asked about."""
+
+    steady = True
+    weight = 1.0
+
+    def chosen(self, modalities: Mapping[str, Modality], tasks: Mapping[str, Task]) -> list[str]:
+        return []
+
+    def build(self, model: Model) -> None:
+        self.asked: list[tuple[Batch, Representation, bool]] = []
+
+    @property
+    def parts(self) -> Sequence[str]:
+        return ["size"]
+
+    def losses(self, model: Model, batch: Batch, representation: Representation) -> dict[str, Tensor]:
+        self.asked.append((batch, representation, model.training))
+        return {"size": representation.pooled.square().mean()}
+
+
+def test_a_steady_objective_is_asked_about_rows_as_prediction_meets_them(quick: Settings):
+    small = make_small(quick)
+    learner, batch = learner_of(small, {"calm": Steady()}).train(), whole(small)
+    assert not learner.aligns
+    changed, seen = learner.represented(batch, 0.5, torch_generator(0, "perturb"))
+    found = learner.judge(changed, seen, batch)
+    (asked, made, training) = learner.built["calm"].asked[-1]
+    assert asked is batch
+    assert training
+    assert found.seen[0] is seen
+    assert found.seen[1] is made
+    expected = small.model.eval().represent(batch)
+    assert not torch.equal(made.pooled, seen.pooled)
+    assert torch.equal(made.pooled, expected.pooled)
+    found.losses[2].backward()
+    assert any(weight.grad is not None for weight in learner.model.parameters())
+
+
+class Worse(Steady):
+    """Is worse at every epoch, as what an adversary reads is while it catches up."""
+
+    def losses(self, model: Model, batch: Batch, representation: Representation) -> dict[str, Tensor]:
+        self.count = getattr(self, "count", 0) + 1
+        return {"size": 0.0 * representation.pooled.sum() + 10.0**self.count}
+
+
+class Contest(Worse):
+    """The same, which says so."""
+
+    contests = True
+
+
+def test_where_epochs_do_not_compare_the_last_weights_are_kept(quick: Settings):
+    for kind, best in ((Contest, [True] * 4), (Worse, [True, False])):
+        small, told = make_small(quick), []
+        settings = dataclasses.replace(small.settings, epochs=4, patience=1)
+        learner = learner_of(small, {"it": kind()})
+        train(learner, small.samples, small.rows, settings, small.balancer, watch=(told.append, lambda: False))
+        assert [event["best"] for event in told if event["event"] == "epoch"] == best
 
 
 def without(small: Small, batch: Batch, *names: str) -> Batch:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["aligned", "learned", "scores"]
+__all__ = ["aligned", "learned", "probed", "scores"]
 
 
 def scores(summary: Mapping[str, Any]) -> str:
@@ -36,6 +36,25 @@ def learned(summary: Mapping[str, Any]) -> str:
         for name, losses in summary.get("objectives", {}).items()
     ]
     return aligned(rows) or "no row is left to judge by: the last weights are kept"
+
+
+def probed(summary: Mapping[str, Any]) -> str:
+    """What fresh probes read of the columns that were to be kept out, with 95 % intervals, and what chance gives."""
+    lines = []
+    for name, told in summary.get("probes", {}).items():
+        metric = "r2" if told["kind"] == "numbers" else "accuracy"
+        lines.append(f"{name}, to be kept out  (n = {told['n']})")
+        rows = [
+            (
+                f"  {metric}, {probe} on {layer}",
+                _number(entry["metrics"].get(metric)),
+                _interval(entry["intervals"].get(metric)),
+            )
+            for layer, entries in told["layers"].items()
+            for probe, entry in entries.items()
+        ]
+        lines.append(aligned([*rows, (f"  {metric}, by chance", _number(told["chance"][metric]), "")]))
+    return "\n".join(lines)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

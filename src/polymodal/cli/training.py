@@ -10,7 +10,7 @@ import typer
 from polymodal.cli.paths import checked_path, free_folder
 from polymodal.cli.progress import progress
 from polymodal.cli.session import Session, SetKeys, verb
-from polymodal.cli.tables import learned, scores
+from polymodal.cli.tables import learned, probed, scores
 
 __all__ = ["add_to", "demo", "fit", "pretrain"]
 
@@ -89,4 +89,5 @@ def _fit(
     judged = judge_run(run.open_run(out))
     report = build_report(out)
     told = judged | {"run": str(out), "report": str(report)}
-    session.result(told, f"{scores(judged)}\n\nrun     {out}\nreport  {report}")
+    shown = "\n".join(filter(None, [scores(judged), probed(judged)]))
+    session.result(told, f"{shown}\n\nrun     {out}\nreport  {report}")

@@ -34,7 +34,8 @@ LEAKS = frozenset(
 CODES = LEAKS | {
     "all-missing-column", "class-unseen-in-training", "column-decides-target", "constant-column", "few-join-matches",
     "few-rows-per-class", "group-among-inputs", "group-on-both-sides-of-validation", "infinite-values",
-    "label-outside-order", "limits-among-numbers", "no-join-matches", "number-that-means-missing",
+    "label-outside-order", "limits-among-numbers", "no-join-matches", "nuisance-among-inputs",
+    "nuisance-decides-target", "nuisance-equals-target", "number-that-means-missing",
     "numbers-among-words", "one-class", "order-by-letter", "repeated-id", "same-file-on-both-sides-of-validation",
     "same-row-on-both-sides-of-validation", "unusable-values",
 }  # fmt: skip
@@ -84,6 +85,7 @@ class Roles:
     `separators`, by task, part the labels of a target that holds several in one cell. `orders` are the grades of tasks
     on a scale, None where no order was given. `hidden` are the modalities that a task does not see. `free` are tasks
     whose targets are no classes and no numbers: texts, pictures. Each row of those in `lists` holds many answers.
+    `kept_out`, by objective, are columns that the model must not tell.
     """
 
     inputs: Mapping[str, Sequence[str]]
@@ -95,6 +97,7 @@ class Roles:
     hidden: Mapping[str, Collection[str]] = field(default_factory=dict)
     free: Collection[str] = ()
     lists: Collection[str] = ()
+    kept_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
@@ -117,6 +120,7 @@ def examine(
     """
     found = [
         *_columns_misused(table, roles),
+        *_kept_out(table, roles),
         *_targets(table, roles, split),
         *_both_sides(table, roles, split, files or {}),
         *_inputs(table, roles, split),
@@ -182,6 +186,21 @@ def _given_away(found: GiveAway) -> Finding:
     if found.how in {"rounded", "decides"}:
         return Finding("column-decides-target", "warning", where, found.sentence, remedy)
     return Finding("column-equals-target", "error", where, found.sentence, remedy)
+
+
+def _kept_out(table: DataTable, roles: Roles) -> Iterator[Finding]:
+    """Columns that are to be kept out of a model that is given them, or asked for them."""
+    for objective, name in roles.kept_out.items():
+        where, remedy = f'column "{name}" of objective "{objective}"', "take the objective out, or the task"
+        if name in roles.columns:
+            found = "what the model must not tell is among its inputs"
+            yield Finding("nuisance-among-inputs", "warning", where, found, f'take "{name}" out of the inputs')
+        copies = [found for found in give_aways(table, [name], roles.targets) if name not in roles.targets.values()]
+        if name in roles.targets.values() or any(found.how not in {"rounded", "decides"} for found in copies):
+            found = "what the model must not tell is what a task is to predict"
+            yield Finding("nuisance-equals-target", "error", where, found, remedy)
+        elif copies:
+            yield Finding("nuisance-decides-target", "warning", where, copies[0].sentence, remedy)
 
 
 def _targets(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:

@@ -3,7 +3,8 @@
 Everything here takes predictions and truths (`Answers`), or a function that predicts, and returns tables; nothing here
 trains our own models. `fit_baselines` makes the plain floors, `bootstrap` says what chance alone could have done,
 `alone_and_dark` asks the same model with one modality and with one missing, and `missing_map` counts what is missing
-where. `judge_run` does all of it for a finished run.
+where. `probes` says what a fresh model can still read of what was to be kept out. `judge_run` does all of it for a
+finished run.
 
 >>> import numpy as np
 >>> from polymodal.tasks.metrics import Answers
@@ -15,6 +16,7 @@ where. `judge_run` does all of it for a finished run.
 from polymodal.evaluation.baselines import Baseline, Question, fit_baselines
 from polymodal.evaluation.design import Design
 from polymodal.evaluation.missing import MissingMap, missing_map
+from polymodal.evaluation.probes import probes
 from polymodal.evaluation.runs import judge_run
 from polymodal.evaluation.subsets import Subsets, alone_and_dark
 from polymodal.tasks.intervals import Bootstrap, Difference, bootstrap, intervals
@@ -33,4 +35,5 @@ __all__ = [
     "intervals",
     "judge_run",
     "missing_map",
+    "probes",
 ]

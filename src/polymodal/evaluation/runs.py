@@ -13,6 +13,7 @@ from polymodal.evaluation.controls import controls
 from polymodal.evaluation.costs import costs
 from polymodal.evaluation.design import Design
 from polymodal.evaluation.missing import group_sizes, missing_map
+from polymodal.evaluation.probes import probes
 from polymodal.evaluation.searching import searches
 from polymodal.evaluation.subsets import Subsets, alone_and_dark
 from polymodal.evaluation.windows import windowed
@@ -35,7 +36,7 @@ def judge_run(run: Run, *, seed: int = 0) -> dict[str, Any]:
 
     Plain models learn from the training and validation rows and answer for the same test rows. `versus_plain` compares
     with the better of the linear model and the boosted trees, better on these very test rows, which can only favour
-    them. Returns the content of metrics.json.
+    them. What objectives keep out is probed by fresh models. Returns the content of metrics.json.
     """
     fitted, told = run.fitted, run.folder.read_json("metrics.json")
     rows, groups = fitted.split.test, group_labels(fitted, run.spec.data.group)
@@ -59,6 +60,9 @@ def judge_run(run: Run, *, seed: int = 0) -> dict[str, Any]:
     parts = {part: getattr(fitted.split, part) for part in ("train", "validation", "test")}
     told["missing"] = missing_map(fitted.samples.present(), parts, groups).as_dict()
     told["costs"] = costs(fitted)
+    readable = probes(run, seed=seed)
+    if readable:
+        told["probes"] = readable
     if groups is not None:
         told["groups"] = group_sizes(groups, parts)
     run.folder.write_json("metrics.json", told)

@@ -1,4 +1,4 @@
-"""What a model learns beside its tasks, or before them: losses that need no label.
+"""What a model learns beside its tasks, or before them: losses that need no label of a task.
 
 An objective goes into the section `objectives` of a spec. `polymodal pretrain` trains by objectives alone, `fit` by
 tasks and objectives together. `info_nce` and `siglip` are the tiled losses, for use on their own.
@@ -6,8 +6,10 @@ tasks and objectives together. `info_nce` and `siglip` are the tiled losses, for
 To add an objective: one file here, a test, and a name in the list below.
 """
 
+from polymodal.objectives.adversarial import Adversarial
 from polymodal.objectives.consistency import Consistency
 from polymodal.objectives.contrastive import Contrastive
+from polymodal.objectives.independence import Independence
 from polymodal.objectives.masked import Masked
 from polymodal.objectives.matching import Matching
 from polymodal.objectives.reconstruction import Reconstruction
@@ -16,8 +18,10 @@ from polymodal.tasks.info_nce import info_nce
 from polymodal.tasks.siglip import siglip
 
 __all__ = [
+    "Adversarial",
     "Consistency",
     "Contrastive",
+    "Independence",
     "Masked",
     "Matching",
     "Reconstruction",

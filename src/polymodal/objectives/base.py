@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from polymodal.core import Batch, Representation, UsageProblem
+from polymodal.data.base import Column
 from polymodal.modalities.base import Modality
 from polymodal.model import Model
 from polymodal.tasks.base import Task
@@ -20,11 +21,25 @@ class Objective(nn.Module, ABC):
     The constructor takes options only and keeps each under its own name; `build` makes the weights once there is a
     model whose readers are fitted. Those weights serve training and are not part of the model that is saved. What is
     drawn at random comes from PyTorch's own generator, which training sets for every step. `contrasts` says that rows
-    are told from the others of their batch, so that it has to be large.
+    are told from the others of their batch, so that it has to be large. `steady` says that it is asked about rows as
+    prediction meets them, with nothing perturbed, forgotten or dropped; a step then takes about twice as long.
+    `contests` says that its losses depend on a net that learns alongside, so that they do not tell one epoch from
+    another: training goes on to its end, and the last weights are kept.
     """
 
     contrasts: ClassVar[bool] = False
+    steady: ClassVar[bool] = False
+    contests: ClassVar[bool] = False
     weight: float
+
+    @property
+    def reads(self) -> Mapping[str, Column[Any]]:
+        """Columns that it reads and that are neither input nor task, by the name that a batch has their cells under.
+
+        They are fitted on training rows before `build`, and their cells stand in `Batch.targets`. A name tells how the
+        column is read, so that objectives which share one read the same.
+        """
+        return {}
 
     @abstractmethod
     def chosen(self, modalities: Mapping[str, Modality], tasks: Mapping[str, Task]) -> list[str]:

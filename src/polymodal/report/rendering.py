@@ -32,6 +32,7 @@ def rendered(template: str, given: Mapping[str, object]) -> str:
         "heading": wording.heading,
         "count": wording.count,
         "counted": wording.counted,
+        "readable": wording.readable,
     }
     style = environment.get_template("style.css").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

@@ -1,7 +1,8 @@
 """Numbers and names as a reader expects them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 __all__ = [
     "EXPLAINED",
@@ -16,6 +17,7 @@ __all__ = [
     "mark",
     "number",
     "percent",
+    "readable",
     "span",
 ]
 
@@ -125,3 +127,28 @@ def counted(value: int, noun: str, plural: str | None = None) -> str:
 def joined(names: Sequence[str]) -> str:
     """Names in a row as one writes them: a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+
+
+def readable(told: Mapping[str, Any], name: str) -> str:
+    """In a sentence, how much of a column that was to be kept out a fresh model still reads, against chance.
+
+    `told` is the column's entry under "probes" in metrics.json. Nothing is left where the intervals of all probes reach
+    down to chance.
+    """
+    metric = "r2" if told["kind"] == "numbers" else "accuracy"
+    chance = told["chance"][metric]
+    entries = [
+        (entry["metrics"][metric], entry["intervals"].get(metric), layer, probe)
+        for layer, probes in told["layers"].items()
+        for probe, entry in probes.items()
+        if metric in entry["metrics"]
+    ]
+    if not entries:
+        return f"Whether {name} can still be read is not known: too few rows."
+    most, _, layer, probe = max(entries, key=lambda entry: entry[0])
+    where = {"pooled": "what the answers are made from", "tokens": "the layer before the answers"}[layer]
+    by = {"linear": "a fresh linear probe", "mlp": "a fresh probe with a hidden layer"}[probe]
+    figures = f"{number(most)} by {label(metric)}, where chance gives {number(chance)}"
+    if all((span[0] if span else value) <= chance for value, span, *_ in entries):
+        return f"No fresh probe reads {name} better than by chance; the best of them reaches {figures}."
+    return f"Of {name}, {by} can still read from {where}: {figures}."

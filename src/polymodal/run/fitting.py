@@ -10,7 +10,7 @@ import numpy as np
 
 from polymodal.core import Refusal
 from polymodal.core.seeding import derive, seeded
-from polymodal.data.base import DataTable, Rows
+from polymodal.data.base import Column, DataTable, Rows
 from polymodal.data.cells import absent, parse_labels
 from polymodal.data.ledger import BadRows, apply_policy
 from polymodal.data.samples import Samples
@@ -127,13 +127,15 @@ def _member(
 
 
 def read_samples(table: DataTable, parts: Parts | Ensemble, targets: Sequence[str] | None = None) -> Samples:
-    """A table as samples, by columns that are fitted; `targets` names the tasks to read, all of them unless given."""
+    """A table as samples, by columns that are fitted; `targets` names the tasks to read, all of them unless given.
+
+    What the objectives of parts read beside stands among the targets.
+    """
     chosen = parts.tasks if targets is None else {name: parts.tasks[name] for name in targets}
-    return Samples.read(
-        table,
-        {name: part.reader for name, part in parts.modalities.items()},
-        {name: part.reader for name, part in chosen.items()},
-    )
+    asked: dict[str, Column[Any]] = {name: part.reader for name, part in chosen.items()}
+    for objective in () if isinstance(parts, Ensemble) else parts.objectives.values():
+        asked |= objective.reads
+    return Samples.read(table, {name: part.reader for name, part in parts.modalities.items()}, asked)
 
 
 def _blocks(table: DataTable, column: str | None) -> np.ndarray | None:

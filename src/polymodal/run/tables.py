@@ -176,10 +176,16 @@ def prepare(table: DataTable, parts: Parts, plan: SplitPlan, rules: Rules = Rule
     hidden = {name: task.hides for name, task in parts.tasks.items()}
     lists = [name for name, task in parts.tasks.items() if task.answers in {"tokens", "token_numbers"}]
     free = [name for name, task in parts.tasks.items() if name in lists or task.answers in FREE]
-    roles = Roles(inputs, targets, rules.id, rules.group, separators, orders, hidden, free, lists)
+    kept_out = {
+        name: column
+        for name, part in parts.objectives.items()
+        for reader in part.reads.values()
+        for column in reader.names
+    }
+    roles = Roles(inputs, targets, rules.id, rules.group, separators, orders, hidden, free, lists, kept_out)
     files = _files(table, parts)
     together = [] if parts.settings.together is None else [parts.settings.together]
-    for name in [*together, *[name for task in parts.tasks.values() for name in task.columns]]:
+    for name in [*together, *kept_out.values(), *[name for task in parts.tasks.values() for name in task.columns]]:
         table.column(name)  # that it is not there is said now, not when training begins or ends
     strata = strata_of(table, list(targets.values()))
     made = divided(table, plan, rules.group, inseparable(table, roles, files), strata, rules.plans)

@@ -45,8 +45,9 @@ class Parts:
 
     @property
     def readers(self) -> list[Column[Any]]:
-        """What reads the table, for each modality and then for each task."""
-        return [part.reader for part in self.modalities.values()] + [part.reader for part in self.tasks.values()]
+        """What reads the table, for each modality, then for each task, and then what objectives read beside these."""
+        own = [part.reader for parts in (self.modalities, self.tasks) for part in parts.values()]
+        return own + [reader for objective in self.objectives.values() for reader in objective.reads.values()]
 
     @property
     def ensembles(self) -> bool:
@@ -175,8 +176,8 @@ class Spec:
     def expanded(self, names: Sequence[str]) -> "Spec":
         """The same spec with patterns in `columns` replaced by the columns of a table.
 
-        Patterns pass over targets and over the columns for id, group, time and split. Raises DataError for a name or
-        pattern that meets no column.
+        Patterns pass over targets and what goes with them (mask, exposure), over what objectives keep out, and over the
+        columns for id, group, time and split. Raises DataError for a name or pattern that meets no column.
         """
         data, problems = self.to_dict(), []
         for key, part in data["modalities"].items():
@@ -248,8 +249,9 @@ class Spec:
         data = self.data
         splits = [data.split, *(each.split for each in data.tables.values() if each.split is not None)]
         special = {data.id, data.group, *(split.column for split in splits), *(split.time for split in splits)}
-        answers = {part.get(key) for part in self.tasks.values() for key in ANSWERS}
-        return {name for name in special | answers if name}
+        answers = {part.get(key) for part in self.tasks.values() for key in (*ANSWERS, "mask", "exposure")}
+        kept_out = {part.get("column") for part in self.objectives.values()}
+        return {name for name in special | answers | kept_out if name}
 
 
 def load(path: str | FilePath, overrides: Sequence[str] = ()) -> Spec:

@@ -1,7 +1,9 @@
 """Does an objective keep its promises: nothing to say means no loss, one modality is enough to stay finite."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -48,10 +50,10 @@ def check_objective(objective: Objective, model: Model | None = None, batch: Bat
     `objective` is not built and stays as it is. Raises ContractBroken.
     """
     check_options(objective)
-    if model is None or batch is None:
-        model, batch = example_model()
-    _check_choice(objective, model)
     built = copy.deepcopy(objective)
+    if model is None or batch is None:
+        model, batch = example_model(reads=built.reads)
+    _check_choice(built, model)
     with seeded(0, "build"):
         built.build(model)
     scene = Scene(type(objective).__name__, built.eval(), model.eval(), batch)
@@ -59,8 +61,11 @@ def check_objective(objective: Objective, model: Model | None = None, batch: Bat
         check(scene)
 
 
-def example_model(rows: int = ROWS) -> tuple[Model, Batch]:
-    """A model of a table, a picture and a text for one task, and a batch of rows that lack some of each."""
+def example_model(rows: int = ROWS, reads: Mapping[str, Column[Any]] = MappingProxyType({})) -> tuple[Model, Batch]:
+    """A model of a table, a picture and a text for one task, and a batch of rows that lack some of each.
+
+    `reads` are columns that are neither input nor task, as objectives name them; they are fitted.
+    """
     modalities: dict[str, Modality] = {
         "numbers": Table(["first", "second"]),
         "picture": Image("picture", size=8),
@@ -70,7 +75,7 @@ def example_model(rows: int = ROWS) -> tuple[Model, Batch]:
     frame["sick"] = np.resize(np.array(["no", "yes", "", "yes"], dtype=object), rows)
     table, tasks = DataTable(frame), {"sick": Binary("sick")}
     inputs = {name: part.reader for name, part in modalities.items()}
-    targets: dict[str, Column[Any]] = {name: part.reader for name, part in tasks.items()}
+    targets: dict[str, Column[Any]] = {name: part.reader for name, part in tasks.items()} | dict(reads)
     for column in [*inputs.values(), *targets.values()]:
         column.fit(table, np.arange(rows))
     with seeded(0, "model"):

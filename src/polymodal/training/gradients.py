@@ -198,13 +198,14 @@ class TaskGradients:
             torch.autograd.backward(rest, inputs=list(self.weights))
 
 
-def gramian_places(model: Model, representation: Representation, settings: Settings) -> list[Tensor]:
+def gramian_places(model: Model, seen: Sequence[Representation], settings: Settings) -> list[Tensor]:
     """The tensors at which task gradients are compared: shared parameters, the last shared layers, or the features.
 
+    `seen` is all that the model made of the rows of a step.
     A fusion without a layer of its own is compared at all shared parameters.
     """
     if settings.gramian_at == "features":
-        return features(model, representation)
+        return features(model, *seen)
     layers = model.fusion.last_layers() if settings.gramian_at == "last_layer" else []
     return [
         weight
@@ -214,11 +215,11 @@ def gramian_places(model: Model, representation: Representation, settings: Setti
     ]
 
 
-def features(model: Model, representation: Representation) -> list[Tensor]:
-    """What the heads of all tasks read: the pooled views; and tokens and the maps behind them, where a head does."""
-    read = [representation.pooled]
-    if any(isinstance(head, TaughtHead) for head in model.heads.values()):
-        tokens = [*representation.tokens.values(), *representation.unfused.values()]
+def features(model: Model, *seen: Representation) -> list[Tensor]:
+    """What is read of all that the model made: pooled views; and tokens and the maps behind them, where that is so."""
+    read = [representation.pooled for representation in seen]
+    if len(seen) > 1 or any(isinstance(head, TaughtHead) for head in model.heads.values()):
+        tokens = [part for each in seen for tokens in (each.tokens, each.unfused) for part in tokens.values()]
         read += [part.values for part in tokens]
         read += [finer for part in tokens if part.grid is not None for finer in part.grid.finer]
     return list({id(part): part for part in read if part.requires_grad}.values())

@@ -25,7 +25,8 @@ class Judged:
 
     `losses` (names,) are told to people and `lowered` (names,) is what training lowers; NaN where a name has nothing to
     say, which `known` (names,) marks by False. `counts` (names,) are the rows behind each. `alone` tells what the views
-    lose when each decides alone, where anything asks for that and several views are there.
+    lose when each decides alone, where anything asks for that and several views are there. `steady` is what the model
+    makes of the same rows as prediction meets them, where an objective asks for that.
     """
 
     representation: Representation
@@ -35,6 +36,12 @@ class Judged:
     known: Tensor
     counts: Tensor
     alone: gradients.Alone | None = None
+    steady: Representation | None = None
+
+    @property
+    def seen(self) -> list[Representation]:
+        """All that the model made of the rows."""
+        return [self.representation] if self.steady is None else [self.representation, self.steady]
 
 
 class Learner(nn.Module):
@@ -55,7 +62,10 @@ class Learner(nn.Module):
         self.objectives = nn.ModuleDict(self.built)
         parts = [f"{name}.{part}" for name, objective in self.built.items() for part in objective.parts]
         self.names = [*model.tasks, *parts]
-        self.aligns = bool(self.objectives) or any(task.aligns for task in model.tasks.values())
+        self.aligns = any(not part.steady for part in self.built.values())
+        self.aligns = self.aligns or any(task.aligns for task in model.tasks.values())
+        self.steady = any(part.steady for part in self.built.values())
+        self.contests = any(part.contests for part in self.built.values())
 
     def represented(self, batch: Batch, rate: float, generator: torch.Generator) -> tuple[Batch, Representation]:
         """A perturbed batch, about `rate` of whose rows have forgotten some modalities, and what the model makes of it.
@@ -70,8 +80,8 @@ class Learner(nn.Module):
         changed = perturbed(self.model, batch, generator)
         return changed, self.model.represent(changed, shown)
 
-    def judge(self, batch: Batch, representation: Representation) -> Judged:
-        """All losses of a batch."""
+    def judge(self, batch: Batch, representation: Representation, untouched: Batch | None = None) -> Judged:
+        """All losses of a batch; `untouched` is what it was before it was perturbed, where it was."""
         model = self.model
         outputs = model.decide(representation, taught=False)
         each = {name: gradients.sample_losses(model, name, outputs, batch, representation) for name in model.tasks}
@@ -81,14 +91,23 @@ class Learner(nn.Module):
         counts = torch.tensor([len(losses) for losses in each.values()], device=told.device)
         if not self.objectives:
             return Judged(representation, outputs, told, lowered, counts > 0, counts, alone)
-        found = dict(self.taught(batch, representation))
+        shown = (batch, representation) if untouched is None or not self.steady else self._as_met(untouched)
+        found = dict(self.taught(batch, representation, *shown))
         nothing = torch.full((), torch.nan, device=batch.rows.device)
         parts = self.names[len(model.tasks) :]
         more = torch.stack([found.get(name, nothing) for name in parts]) if parts else told[:0]
         there = torch.tensor([len(batch) if name in found else 0 for name in parts], device=counts.device)
         told, lowered = (torch.cat([losses.to(more), more]) for losses in (told, lowered))
         counts = torch.cat([counts, there]).long()
-        return Judged(representation, outputs, told, lowered, counts > 0, counts, alone)
+        steady = shown[1] if self.steady else None
+        return Judged(representation, outputs, told, lowered, counts > 0, counts, alone, steady)
+
+    def _as_met(self, batch: Batch) -> tuple[Batch, Representation]:
+        """The batch, and what the model makes of it when it predicts; gradients flow."""
+        training = self.model.training
+        representation = self.model.eval().represent(batch)
+        self.model.train(training)
+        return batch, representation
 
     def _alone(self, batch: Batch, representation: Representation) -> gradients.Alone | None:
         mask = representation.view_mask
@@ -96,10 +115,16 @@ class Learner(nn.Module):
             return None
         return gradients.decided_alone(self.model, representation, batch)
 
-    def taught(self, batch: Batch, representation: Representation) -> Iterator[tuple[str, Tensor]]:
-        """The weighted losses of the objectives that have something to say of this batch, by name."""
+    def taught(
+        self, batch: Batch, representation: Representation, untouched: Batch, steady: Representation
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The weighted losses of the objectives that have something to say of this batch, by name.
+
+        Those that are steady are asked about the `untouched` batch and what the model makes of that.
+        """
         for name, objective in self.built.items():
-            for part, loss in objective.losses(self.model, batch, representation).items():
+            seen = (untouched, steady) if objective.steady else (batch, representation)
+            for part, loss in objective.losses(self.model, *seen).items():
                 yield f"{name}.{part}", objective.weight * loss
 
     def penalties(self) -> Tensor | None:
@@ -131,7 +156,10 @@ def perturbed(model: Model, batch: Batch, generator: torch.Generator) -> Batch:
             inputs[name] = Values(parts, values.index)
             if moved is not None:
                 moves[name] = moved
-    targets = {name: _moved(model.tasks[name], target, batch, moves) for name, target in batch.targets.items()}
+    targets = dict(batch.targets)  # what an objective keeps out stands among them, and belongs to no task
+    for name, task in model.tasks.items():
+        if name in targets:
+            targets[name] = _moved(task, targets[name], batch, moves)
     return replace(batch, inputs=inputs, targets=targets)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from polymodal.balancing.base import Balancer
-from polymodal.core import Batch, Representation
+from polymodal.core import Batch
 from polymodal.core.masking import keep
 from polymodal.core.seeding import reseed, seeded, torch_generator
 from polymodal.data.base import Rows
@@ -74,16 +74,17 @@ class Trainer:
         generator = torch_generator(settings.seed, "perturb", number)
         reseed(settings.seed, "dropout", number)
         with self.fabric.autocast():
+            untouched = batch
             batch, representation = learner.represented(batch, settings.modality_dropout, generator)
-            judged = learner.judge(batch, representation)
+            judged = learner.judge(batch, representation, untouched)
             if state.modulation is not None:
                 judged = state.modulation.asked(judged)
             penalty = learner.penalties()
         objective, known = judged.lowered, judged.known
         if settings.cosines and number % settings.cosines == 0:
-            found = gradients.cosines(judged.losses, gradients.features(learner.model, representation))
+            found = gradients.cosines(judged.losses, gradients.features(learner.model, *judged.seen))
             self.report({"event": "cosines", "step": number, "names": learner.names, "cosines": found})
-        products, held = self._compared(objective, representation)
+        products, held = self._compared(objective, judged)
         weights = state.balancer.weights(objective.detach(), products)
         for group in state.optimiser.param_groups:
             group["lr"] = settings.lr * self.rate(number)
@@ -104,9 +105,7 @@ class Trainer:
             state.average()
         return judged.losses.detach()
 
-    def _compared(
-        self, objective: Tensor, representation: Representation
-    ) -> tuple[Tensor | None, gradients.TaskGradients | None]:
+    def _compared(self, objective: Tensor, judged: Judged) -> tuple[Tensor | None, gradients.TaskGradients | None]:
         """The inner products of the task gradients, where the balancer asks for them.
 
         Also the gradients themselves, where they are compared at all weights: the step then needs no further pass.
@@ -114,7 +113,7 @@ class Trainer:
         state, settings = self.state, self.settings
         if not state.balancer.needs_gramian:
             return None, None
-        places = gradients.gramian_places(state.model, representation, settings)
+        places = gradients.gramian_places(state.model, judged.seen, settings)
         if settings.gramian_at != "parameters" or state.modulation is not None:
             return gradients.gramian(objective, places), None
         held = gradients.TaskGradients.of(objective, state.live)
@@ -224,12 +223,16 @@ def _run(trainer: Trainer, samples: Samples, validation: Rows) -> None:
 
 
 def _close_epoch(trainer: Trainer, samples: Samples, validation: Rows, losses: Tensor) -> None:
-    """Judge the averaged weights on the validation rows and keep them if they are the best so far."""
+    """Judge the averaged weights on the validation rows and keep them if they are the best so far.
+
+    Without such rows, or where epochs do not compare, the last weights are the best.
+    """
     state, counters = trainer.state, trainer.state.counters
     state.average()
     _close_modulation(trainer, samples)
     told, judged = validation_losses(trainer, samples, validation) if len(validation) else ({}, {})
-    total = relative(judged, counters.reference) if judged else -float(counters.step)
+    compares = judged and not state.learner.contests
+    total = relative(judged, counters.reference) if compares else -float(counters.step)
     if counters.best_loss is None or total < counters.best_loss:
         counters.best_loss, counters.best_step, counters.waited = total, counters.step, 0
         state.remember_best()
