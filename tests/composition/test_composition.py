@@ -30,6 +30,7 @@ CASES = covering(AXES)
 # A net that draws is as large as the picture, and works once for each step of drawing it.
 SMALL = {
     "Depth": {"of": "partner"},
+    "Family": {"described": ["partner"]},
     "Picture": {"size": 8, "base": 8, "steps": 2},
     "Retrieval": {"between": ["tested", "partner"]},
     "Segmentation": {"of": "partner"},

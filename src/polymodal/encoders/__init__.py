@@ -14,6 +14,7 @@ from polymodal.encoders.clips import ClipNet
 from polymodal.encoders.conditional import ConditionalBlock
 from polymodal.encoders.convolution import ConvolutionBlock, ConvolutionNet, grid_centres
 from polymodal.encoders.experts import MixtureOfExperts
+from polymodal.encoders.hypernetwork import Hypernetwork
 from polymodal.encoders.packing import Packed, pack, transform_packed
 from polymodal.encoders.patches import PatchEmbedding, PatchNet
 from polymodal.encoders.positions import sine_cosine
@@ -29,6 +30,7 @@ __all__ = [
     "ConditionalBlock",
     "ConvolutionBlock",
     "ConvolutionNet",
+    "Hypernetwork",
     "MixtureOfExperts",
     "Packed",
     "PatchEmbedding",

@@ -154,7 +154,7 @@ def read_facts(run: Path) -> Facts:
 
 
 def _task(name: str, entry: Mapping[str, Any], predictions: pd.DataFrame | None) -> TaskFacts:
-    kind = KINDS.get(str(entry.get("type")), "classes")
+    kind = KINDS.get(str(entry.get("type")), "classes" if entry.get("headline") != "r2" else "numbers")
     nothing = np.empty(0, dtype=object)
     target = f"{name}.target"
     if predictions is None or target not in predictions:

@@ -10,15 +10,16 @@ from torch import Tensor
 from polymodal.core import Refusal
 from polymodal.data.base import Rows
 from polymodal.data.kinds import parse_labels
+from polymodal.data.samples import Samples
 from polymodal.model import Ensemble
 from polymodal.run.fitting import Fitted
 from polymodal.spec import describe
-from polymodal.tasks.base import Aspect, Decoded
+from polymodal.tasks.base import Aspect, Decoded, Task
 from polymodal.tasks.intervals import intervals
 from polymodal.tasks.metrics import Answers, by_row
 from polymodal.training.predicting import answers, outputs
 
-__all__ = ["as_answers", "decoded_columns", "group_labels", "judge", "predictions", "written"]
+__all__ = ["as_answers", "decoded_columns", "group_labels", "judge", "predictions", "unanswered", "written"]
 
 
 SUMMED = ("pixels", "depths")
@@ -45,8 +46,8 @@ def judge(fitted: Fitted, rows: Rows, groups: np.ndarray | None, made: Mapping[s
     for name, (decoded, truth, labelled) in answers(model, fitted.samples, rows, made).items():
         blocks = None if groups is None else groups[rows][labelled]
         for aspect in model.tasks[name].aspects(decoded, truth):
-            own = None if blocks is None else blocks[aspect.rows]
-            judged[_named(name, aspect)] = _judged(model, name, aspect, own)
+            own = aspect.groups if blocks is None or aspect.groups is not None else blocks[aspect.rows]
+            judged[_named(name, aspect)] = _judged(model, name, aspect, own) | dict(aspect.more)
     return judged
 
 
@@ -100,14 +101,22 @@ def predictions(
         parts = {"target": truth} if truth.dtype.names is None else {each: truth[each] for each in truth.dtype.names}
         for part, known in parts.items():
             columns[f"{name}.{part}"] = _spread(written(known, task.classes), labelled)
-        columns |= decoded_columns(name, task.decode(made[name]))
+        columns |= decoded_columns(name, task.decode(made[name]), unanswered(task, fitted.samples)[rows])
     return pd.DataFrame(columns), made
 
 
-def decoded_columns(name: str, decoded: Decoded) -> dict[str, Any]:
+def unanswered(task: Task, samples: Samples) -> np.ndarray:
+    """(rows,) True where a row has nothing of what the task needs to answer it."""
+    there = samples.present()
+    held = [there[name] for name in task.needs if name in there]
+    return np.zeros(len(samples), dtype=bool) if not task.needs else ~np.any([np.zeros(len(samples)), *held], axis=0)
+
+
+def decoded_columns(name: str, decoded: Decoded, left_out: np.ndarray | None = None) -> dict[str, Any]:
     """The columns that one task's predictions become; several labels at once stand side by side, parted by ";".
 
     What is found by its place among others, and not said, has none. Curves give their median and the times they tell.
+    Cells of the rows `left_out` (rows,) are empty.
     """
     if decoded.prediction.ndim > 2:
         return {}
@@ -118,6 +127,8 @@ def decoded_columns(name: str, decoded: Decoded) -> dict[str, Any]:
     if decoded.curves is not None:
         columns[f"{name}.median"] = decoded.curves.medians()
         columns |= {f"{name}.remaining.{time:g}": decoded.curves.at(time) for time in decoded.curves.told}
+    if left_out is not None and left_out.any():
+        columns = {column: pd.Series(cells).mask(left_out) for column, cells in columns.items()}
     return columns
 
 

@@ -20,7 +20,7 @@ from polymodal.model import Ensemble
 from polymodal.run.drawing import drawn, is_drawn
 from polymodal.run.fitting import Fitted, read_samples
 from polymodal.run.folder import Folder
-from polymodal.run.judging import decoded_columns, group_labels, judge, predictions
+from polymodal.run.judging import decoded_columns, group_labels, judge, predictions, unanswered
 from polymodal.run.launching import Lesson, Progress, Run, launch
 from polymodal.run.tables import (
     as_parquet,
@@ -112,22 +112,36 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
     if spec.data.id is not None and spec.data.id in table.frame.columns:
         columns["id"] = table.column(spec.data.id)
     found = {name: task.decode(made[name]) for name, task in loaded.model.tasks.items()}
+    lacking = {name: unanswered(task, samples) for name, task in loaded.model.tasks.items()}
+    refused += _undescribed(loaded.model, lacking)
     pictured = {name for name, decoded in found.items() if is_drawn(loaded.model.tasks[name], decoded)}
     silent = [name for name, decoded in found.items() if decoded.prediction.ndim == 3 and name not in pictured]
     with resources_checked(out):
         for name, decoded in found.items():
             beside = out.with_name(f"{out.name}.pictures")
-            shown = drawn(name, decoded.prediction, beside) if name in pictured else decoded_columns(name, decoded)
-            columns |= shown
+            if name in pictured:
+                columns |= drawn(name, decoded.prediction, beside)
+            else:
+                columns |= decoded_columns(name, decoded, lacking[name])
         write(pd.DataFrame(columns))
         if refused:
             errors = out.with_name(f"{out.name}.errors.jsonl")
             errors.unlink(missing_ok=True)
             Ledger(errors).add(refused)
     seconds = round(time.monotonic() - began, 3)
-    told = {"run": str(run), "seconds": seconds, "rows": len(table), "file": str(out)}
-    told |= _lost(refused) | {"absent": absent, "not_predicted": silent}
-    return told | _opened_in(table, loaded.model)
+    summary = {"run": str(run), "seconds": seconds, "rows": len(table), "file": str(out)}
+    summary |= _lost(refused) | {"absent": absent, "not_predicted": silent}
+    return summary | _opened_in(table, loaded.model)
+
+
+def _undescribed(model: Ensemble, lacking: Mapping[str, np.ndarray]) -> list[Refusal]:
+    """A refusal for each row that a task cannot answer for want of what it needs."""
+    found = []
+    for name, rows in lacking.items():
+        needed = ", ".join(model.tasks[name].needs)
+        reason = f'"{name}" is not answered: the row has nothing of {needed}, which says what is asked'
+        found += [Refusal(int(row), name, reason) for row in np.flatnonzero(rows)]
+    return found
 
 
 def _opened_in(table: DataTable, model: Ensemble) -> dict[str, Any]:

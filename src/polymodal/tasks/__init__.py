@@ -16,6 +16,7 @@ from polymodal.tasks.caption import Caption
 from polymodal.tasks.count import Count
 from polymodal.tasks.depth import Depth
 from polymodal.tasks.embedding import Embedding
+from polymodal.tasks.family import Family
 from polymodal.tasks.multiclass import Multiclass
 from polymodal.tasks.multilabel import Multilabel
 from polymodal.tasks.ordinal import Ordinal
@@ -38,6 +39,7 @@ __all__ = [
     "Decoded",
     "Depth",
     "Embedding",
+    "Family",
     "Head",
     "Multiclass",
     "Multilabel",

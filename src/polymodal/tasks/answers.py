@@ -24,13 +24,15 @@ AnswerKind = Literal[
     "ranks",
     "texts",
     "spelled",
+    "members",
     "tokens",
     "token_numbers",
     "pixels",
     "depths",
 ]
 """One label · one label of an order · several labels at once · a number · how many · how soon something happens · the
-rank of what was looked for · a text · a text sign by sign · a label for each token · a number for each token · a label
+rank of what was looked for · a text · a text sign by sign · one of many alike questions, which the truth names
+beside its answer (`OF_MEMBER`) · a label for each token · a number for each token · a label
 for each pixel · a distance for each pixel."""
 
 

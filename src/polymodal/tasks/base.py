@@ -1,8 +1,8 @@
 """What a task must offer: a target column, a head, a loss for each sample, a way to decode, and metrics."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,12 +41,18 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Aspect:
-    """A part of a task that is judged on its own; `rows` (n,) tells which of the labelled rows it is about."""
+    """A part of a task that is judged on its own; `rows` (n,) tells which of the labelled rows it is about.
+
+    `groups` names what is drawn again together for intervals, where that is not the groups of the table. `more` is told
+    beside the metrics, as JSON data.
+    """
 
     name: str
     decoded: Decoded
     truth: np.ndarray
     rows: np.ndarray
+    groups: np.ndarray | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Head(nn.Module):
@@ -72,12 +78,16 @@ class Head(nn.Module):
 
     def forward(self, representation: Representation) -> Outputs:
         """(batch, outputs) from the views that are there."""
-        decisions, mask = self.decisions(representation), representation.view_mask
-        if self.gate is not None:
-            logits = torch.einsum("bvw,vw->bv", keep(representation.pooled, mask), self.gate)
+        return self.prior + self.joined(self.decisions(representation), representation, self.combine, self.gate)
+
+    @staticmethod
+    def joined(decisions: Tensor, representation: Representation, combine: Combine, gate: Tensor | None) -> Tensor:
+        """(batch, outputs) one decision out of those on each view (batch, views, outputs); `gate` (views, width)."""
+        mask = representation.view_mask
+        if gate is not None:
+            logits = torch.einsum("bvw,vw->bv", keep(representation.pooled, mask), gate)
             decisions = decisions * masked_softmax(logits, mask).unsqueeze(-1)
-        joined = masked_mean(decisions, mask) if self.combine == "mean" else masked_sum(decisions, mask)
-        return self.prior + joined
+        return masked_mean(decisions, mask) if combine == "mean" else masked_sum(decisions, mask)
 
 
 class TaughtHead(nn.Module, ABC):
@@ -145,6 +155,11 @@ class Task(ABC):
     @property
     def columns(self) -> Sequence[str]:
         """Columns of the table, besides those that the reader reads, that options name."""
+        return ()
+
+    @property
+    def needs(self) -> Sequence[str]:
+        """Modalities of which a row must have at least one to be answered; none where any row is."""
         return ()
 
     @abstractmethod

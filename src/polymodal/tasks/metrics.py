@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from polymodal.tasks.answers import AnswerKind, Answers
+from polymodal.tasks.by_member import member_scores
 from polymodal.tasks.hazards import Curves
+from polymodal.tasks.pooled import table_scores
 from polymodal.tasks.weighted import (
     agreement,
     calibration_error,
@@ -329,19 +331,17 @@ def _texts(answers: Answers, weights: np.ndarray) -> Draws:
 
 
 def _tokens(answers: Answers, weights: np.ndarray) -> Draws:
-    """From the table of true by told labels of each row, summed up over the rows that are drawn."""
-    side = len(answers.classes)
-    tables = np.asarray(weights @ answers.label_tables).reshape(len(weights), side, side + 1)
-    hits, true, told_so = np.einsum("dcc->dc", tables[..., :-1]), tables.sum(axis=2), tables.sum(axis=1)[:, :-1]
-    return {
-        "token_accuracy": hits.sum(axis=1) / true.sum(axis=1),
-        "balanced_accuracy": mean_of_defined(hits / true),
-        "macro_f1": mean_of_defined(2 * hits / (true + told_so)),
-    }
+    return table_scores(answers.label_tables, len(answers.classes), weights)
 
 
 def _token_numbers(answers: Answers, weights: np.ndarray) -> Draws:
     return answers.row_sums.scores(weights)
+
+
+def _members(answers: Answers, weights: np.ndarray) -> Draws:
+    if answers.probabilities is None:
+        return member_scores(answers.truth, answers.prediction, None, weights)
+    return member_scores(answers.truth, answers.probabilities[:, -1], answers.classes[-1], weights)
 
 
 def _pixels(answers: Answers, weights: np.ndarray) -> Draws:
@@ -376,6 +376,7 @@ _MEASURES = {
     "tokens": _tokens,
     "token_numbers": _token_numbers,
     "spelled": _spelled,
+    "members": _members,
     "pixels": _pixels,
     "depths": _depths,
 }

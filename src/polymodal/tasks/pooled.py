@@ -12,7 +12,9 @@ import numpy as np
 from scipy import sparse
 from scipy.stats import rankdata
 
-__all__ = ["RowSums", "label_tables", "row_sums"]
+from polymodal.tasks.weighted import mean_of_defined
+
+__all__ = ["RowSums", "label_tables", "row_sums", "table_scores"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,17 @@ def label_tables(truth: np.ndarray, prediction: np.ndarray, classes: Sequence[st
             if label in place:
                 held[row, place[label] * (side + 1) + place.get(said, side)] += many
     return held.tocsr()
+
+
+def table_scores(held: sparse.csr_matrix, side: int, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """token_accuracy, balanced_accuracy, macro_f1 of `label_tables` of so many classes, summed up over rows drawn."""
+    tables = np.asarray(weights @ held).reshape(len(weights), side, side + 1)
+    hits, true, told_so = np.einsum("dcc->dc", tables[..., :-1]), tables.sum(axis=2), tables.sum(axis=1)[:, :-1]
+    return {
+        "token_accuracy": hits.sum(axis=1) / true.sum(axis=1),
+        "balanced_accuracy": mean_of_defined(hits / true),
+        "macro_f1": mean_of_defined(2 * hits / (true + told_so)),
+    }
 
 
 def _paired(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

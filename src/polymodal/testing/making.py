@@ -19,6 +19,8 @@ STAND_INS: dict[str, Any] = {
     "event": "event",
     "between": ["first", "second"],
     "of": "first",
+    "member": "member",
+    "described": ["seen"],
 }
 """What a constructor is given for the options that cannot have a default: names of columns, and of modalities."""
 

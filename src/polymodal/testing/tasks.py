@@ -1,7 +1,7 @@
 """Does a task keep its promises: unlabelled rows add nothing, good predictions score well, decoding stays in range."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polymodal.core import Combine, DataError, Values
+from polymodal.core import Combine, DataError, Representation, Tokens, Values
 from polymodal.core.seeding import numpy_generator, seeded, torch_generator
 from polymodal.data.base import DataTable
 from polymodal.tasks.base import Decoded, Task
@@ -26,8 +26,8 @@ __all__ = ["check_task", "example_targets"]
 def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> dict[str, DataTable]:
     """Tables with one target column each, about a fifth of the rows unlabelled: numbers, labels, tags, pictures, maps.
 
-    One holds lists of two numbers, and one has the columns "time" and "event". Each kind of task can read at
-    least one of them.
+    One holds lists of two numbers, one has the columns "time" and "event", and one a column "member" that says of which
+    of two questions a label is. Each kind of task can read at least one of them.
     """
     draw = numpy_generator(seed, "targets", rows)
     contents: dict[str, Sequence[str]] = {
@@ -48,6 +48,8 @@ def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> di
     drawn = pd.Series([shade if known else None for shade, known in zip(shades, labelled, strict=True)], dtype=object)
     marks = draw.integers(1, 4, (rows, 8, 8), dtype=np.uint8)
     maps = pd.Series([mark if known else None for mark, known in zip(marks, labelled, strict=True)], dtype=object)
+    asked = pd.Series(draw.choice(["warm", "wet"], size=rows), dtype=object)
+    answers = np.where(labelled, draw.choice(["no", "yes"], size=rows), "").astype(object)
     return (
         {"pictures": DataTable(pd.DataFrame({column: drawn}), source="pictures")}
         | {"maps": DataTable(pd.DataFrame({column: maps}), source="maps")}
@@ -59,7 +61,8 @@ def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> di
             "times": DataTable(
                 pd.DataFrame({name: np.where(labelled, cells, "").astype(object) for name, cells in watched.items()}),
                 source="times",
-            )
+            ),
+            "members": DataTable(pd.DataFrame({column: answers, "member": asked}), source="members"),
         }
     )
 
@@ -224,8 +227,34 @@ def _check_heads(task: Task, width: int) -> None:
         again = head(replace(given, pooled=spoiled))
         require(same_bits(found, again), f"{who}: the content of an absent view changes nothing, {combine}")
         check_gradients(head, (again - 3).square().sum(), f"{who}, {combine}")
-        alone = head(replace(given, pooled=given.pooled[1:2], view_mask=given.view_mask[1:2]))
+        alone = head(_second(given))
         require(near(alone, found[1:2]), f"{who}: other rows change nothing beyond 1e-5, {combine}")
         check_saving(head, task.head(views, width, combine), who)
-        wide = head.double()(replace(given, pooled=given.pooled.double()))
+        wide = head.double()(_doubled(given))
         require(wide.dtype == torch.float64 and near(wide, found, 1e-3), f"{who}: the head works in float64, {combine}")
+
+
+def _second(given: Representation) -> Representation:
+    """The second row as a batch of its own."""
+    tokens, unfused = (_each(parts, lambda part: part.gather(torch.tensor([1]))) for parts in _tokens(given))
+    return Representation(given.pooled[1:2], given.view_mask[1:2], given.combine, tokens, unfused)
+
+
+def _doubled(given: Representation) -> Representation:
+    """The same in float64."""
+    tokens, unfused = (
+        _each(parts, lambda part: replace(part, values=part.values.double())) for parts in _tokens(given)
+    )
+    return Representation(given.pooled.double(), given.view_mask, given.combine, tokens, unfused)
+
+
+def _wide(part: Tokens) -> Tokens:
+    return replace(part, values=part.values.double())
+
+
+def _tokens(given: Representation) -> tuple[Mapping[str, Tokens], Mapping[str, Tokens]]:
+    return given.tokens, given.unfused
+
+
+def _each(parts: Mapping[str, Tokens], change: Callable[[Tokens], Tokens]) -> dict[str, Tokens]:
+    return {name: change(part) for name, part in parts.items()}
