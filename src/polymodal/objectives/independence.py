@@ -48,7 +48,7 @@ class Independence(Objective):
         kind: Kind = "auto",
         layers: Layers = "both",
         modalities: Annotated[Sequence[str], Field(min_length=1)] | None = None,
-        weight: PositiveFloat = 1.0,
+        weight: PositiveFloat = 10.0,
     ) -> None:
         super().__init__()
         self.column, self.kind, self.layers, self.modalities = column, kind, layers, modalities
