@@ -51,7 +51,7 @@ def main(seeds: int = 3) -> None:
     division = named_division(source)
     frame, split = source.table.frame, division.split
     energy = frame["energy"].to_numpy(dtype=float)
-    in_order = np.array([1 / pdist(np.stack(place)) for place in frame["positions"]])
+    in_order = np.array([1 / pdist(np.reshape(place, (-1, 3))) for place in frame["positions"]])
     learned, tuned, asked = split.train, split.validation, split.test
     middle = energy[learned].mean()
     rows = [{"what": "mean of training", "seed": "", **read_by(energy[asked] - middle)}]

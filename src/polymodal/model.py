@@ -4,7 +4,9 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from polymodal.core import Batch, Representation, Tokens, UsageProblem, Values, did_you_mean
 from polymodal.data.naming import NAMES, usable_name
@@ -49,6 +51,14 @@ class Model(nn.Module):
         self.sharing = Hard() if sharing is None else copy.deepcopy(sharing)
         looking = [name for name, head in self.heads.items() if isinstance(head, TaughtHead)]
         self.sharing.build(list(self.tasks), width, looking)
+        needing = [task for task in self.tasks.values() if task.needs_input_gradient]
+        self.followed = frozenset(name for task in needing for name in task.differentiates)
+
+    @property
+    def balanced(self) -> dict[str, Task]:
+        """The name of each loss, and its task: the task's own name, or "task.part" for each of its parts."""
+        named = [([f"{name}.{part}" for part in task.parts] or [name], task) for name, task in self.tasks.items()]
+        return {loss: task for losses, task in named for loss in losses}
 
     def encode(self, name: str, values: Values, batch: int) -> Tokens:
         """The tokens of one modality, laid out by row; each distinct value that a row holds is encoded once."""
@@ -63,8 +73,21 @@ class Model(nn.Module):
         `shown` may hold, for each modality, (batch,) True in the rows of which fusion is to see it; `unfused` has it in
         the others, too.
         """
+        if self.followed:
+            return self._differentiable(batch, shown)
         tokens = {name: self.encode(name, values, len(batch)) for name, values in batch.inputs.items()}
         return self.fuse(tokens, shown)
+
+    def _differentiable(self, batch: Batch, shown: Mapping[str, Tensor] | None) -> Representation:
+        """A representation whose slopes at the values of some modalities can be taken, and in training learned from.
+
+        Also where no gradients are recorded otherwise. The fast kernels of attention have no second derivative.
+        """
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            values = {n: part.followed() if n in self.followed else part for n, part in batch.inputs.items()}
+            tokens = {name: self.encode(name, part, len(batch)) for name, part in values.items()}
+            asked = {name: part for name, part in values.items() if name in self.followed}
+            return replace(self.fuse(tokens, shown), inputs=asked)
 
     def fuse(self, tokens: Mapping[str, Tokens], shown: Mapping[str, Tensor] | None = None) -> Representation:
         """The representation of tokens by modality, of which fusion sees only the rows that are `shown`."""
@@ -97,7 +120,11 @@ class Model(nn.Module):
         hidden, tokens = set(self.tasks[task].hides), representation.unfused
         if not hidden & tokens.keys():
             return representation
-        return self.fuse(tokens, {name: part.present & (name not in hidden) for name, part in tokens.items()})
+        shown = {name: part.present & (name not in hidden) for name, part in tokens.items()}
+        if not self.tasks[task].needs_input_gradient:
+            return self.fuse(tokens, shown)
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            return replace(self.fuse(tokens, shown), inputs=representation.inputs)
 
 
 class Ensemble(nn.Module):

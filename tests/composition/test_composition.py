@@ -11,6 +11,7 @@ from polymodal.core import Batch, DataError, Values
 from polymodal.core.seeding import seeded
 from polymodal.data.base import DataTable
 from polymodal.data.samples import Samples
+from polymodal.modalities import Structure
 from polymodal.model import Model
 from polymodal.testing import PATTERNS, FakeModality, FakeTask, example_targets, make_part, missing_pattern
 from polymodal.training.gradients import gramian, task_losses
@@ -31,6 +32,7 @@ CASES = covering(AXES)
 SMALL = {
     "Depth": {"of": "partner"},
     "Family": {"described": ["partner"]},
+    "Potential": {"of": "partner"},
     "Picture": {"size": 8, "base": 8, "steps": 2},
     "Retrieval": {"between": ["tested", "partner"]},
     "Segmentation": {"of": "partner"},
@@ -68,6 +70,8 @@ def build(case) -> Scene:
         "tested": make_part(modality, SMALL.get(modality.__name__, {})),
         "partner": FakeModality(columns=("fake_first", "fake_second")),
     }
+    if task.needs_input_gradient:
+        modalities["partner"] = Structure("atoms", tokens="atoms")
     tasks = {"tested": make_part(task, SMALL.get(task.__name__, {})), "other": FakeTask(target="fake_target")}
     tables = [part.example(ROWS, seed=5) for part in modalities.values()]
     frame = pd.concat([table.frame for table in tables], axis=1)

@@ -296,3 +296,16 @@ def test_a_map_that_several_rows_share_learns_from_all_of_them():
     grid.finer[0].sum().backward()
     assert maps.grad is not None
     assert maps.grad[:, 0, 0, 0].tolist() == [1, 2]
+
+
+def test_followed_values_are_one_for_each_row_and_ask_for_gradients():
+    shared = Values(
+        {"codes": torch.tensor([1, 2]), "places": torch.tensor([[0.5], [1.5]])}, torch.tensor([1, -1, 1, 0])
+    )
+    own = shared.followed()
+    assert own.index.tolist() == [0, -1, 1, 2]
+    assert own.data["codes"].tolist() == [2, 2, 1]
+    assert own.data["places"].requires_grad
+    assert not shared.data["places"].requires_grad
+    (2 * own.part("places") * torch.tensor([[1.0], [0.0], [10.0], [100.0]])).sum().backward()
+    assert own.data["places"].grad.flatten().tolist() == [2.0, 20.0, 200.0]

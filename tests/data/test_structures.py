@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from polymodal.core import DataError
+from polymodal.data.atoms import checked
 from polymodal.data.base import DataTable
 from polymodal.data.files import Limits
 from polymodal.data.structures import Reach, StructureColumn, neighbours_of
@@ -208,3 +209,21 @@ def test_structures_are_kept_up_to_the_room_there_is() -> None:
         made.collate(cells, np.arange(3))
         assert len(cells.found) <= wanted
         assert (len(cells.found) > 0) == (room > 0)
+
+
+def test_atoms_are_counted_where_a_structure_can_be_used() -> None:
+    given = table([WATER, WATER, None, [1]], [PLACES, [[0.0, 0, 0]], PLACES, [[0.0, 0, 0]]])
+    made = column()
+    made.fit(given, np.arange(4))
+    assert made.lengths(made.read(given), np.array([3, 2, 1, 0, 0])).tolist() == [1, -1, -1, 3, 3]
+
+
+def test_structures_in_memory_are_those_of_a_table() -> None:
+    given, made = table([WATER], [PLACES]), column()
+    made.fit(given, np.arange(1))
+    wanted, _ = made.collate(made.read(given), np.arange(1))
+    atoms = checked(np.array(WATER), np.array(PLACES), 10)
+    found = made.values([atoms, atoms])
+    assert found.index.tolist() == [0, 1]
+    for name, part in wanted.data.items():
+        np.testing.assert_array_equal(found.data[name][1], part[0])

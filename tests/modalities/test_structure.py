@@ -19,6 +19,7 @@ OPTIONS = [
     {"numbers": "z"},
     {"tokens": "atoms", "neighbours": 3},
     {"jitter": 0.05, "hide": 0.2, "dropout": 0.1, "cache_megabytes": 0.0},
+    {"encoder": "vectors", "numbers": "z", "tokens": "atoms"},
     {"encoder": "distances", "layers": 1, "waves": 8, "radius": 2.0},
 ]
 

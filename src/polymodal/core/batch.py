@@ -68,6 +68,15 @@ class Values:
         index = torch.where(self.present, place[self.index.clamp(min=0)], -1)
         return Values({name: part[held] for name, part in self.data.items()}, index)
 
+    def followed(self) -> "Values":
+        """One value for each row that has one, none of them shared, whose real numbers ask for a gradient."""
+        data = {name: part[self.index[self.present]] for name, part in self.data.items()}
+        asked = {
+            name: part.requires_grad_() if part.is_floating_point() and not part.requires_grad else part
+            for name, part in data.items()
+        }
+        return Values(asked, torch.where(self.present, self.present.cumsum(0) - 1, -1))
+
     def to(self, device: torch.device | str) -> "Values":
         """The same values on another device."""
         data = {name: part.to(device, non_blocking=True) for name, part in self.data.items()}
@@ -181,6 +190,8 @@ class Representation:
 
     `pooled` (batch, views, width) with `view_mask` (batch, views); `combine` says how the decisions on several views
     become one. `tokens` are the fused tokens of each modality, `unfused` the tokens before any modality saw another.
+    `inputs` are the values that all of this was made from, one for each row that has one, of the modalities at which a
+    head takes a gradient; of no others.
     """
 
     pooled: Pooled
@@ -188,3 +199,4 @@ class Representation:
     combine: Combine
     tokens: Mapping[str, Tokens]
     unfused: Mapping[str, Tokens]
+    inputs: Mapping[str, Values] = field(default_factory=dict)

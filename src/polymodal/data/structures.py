@@ -1,6 +1,6 @@
 """Columns of atoms in space: atomic numbers and positions in the table, or files. Neighbours are found here."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -136,6 +136,22 @@ class StructureColumn(Column[StructureCells]):
         )
         refusals = [replace(each, path=each.path if self.numbers is None else "") for each in refusals]
         return Values(_side_by_side(made), index), refusals
+
+    def values(self, atoms: Sequence[Atoms]) -> Values:
+        """Structures that are in memory already, one for each row."""
+        made = [Structure(each, neighbours_of(each.positions, self.reach)) for each in atoms]
+        return Values(_side_by_side(made), torch.arange(len(made)))
+
+    def lengths(self, cells: StructureCells, rows: Rows) -> np.ndarray:
+        """(n,) how many atoms each row has, -1 where there is no structure that can be used."""
+        known: dict[Hashable | None, int] = {None: -1}
+        for key, value in cells.ask(rows):
+            if key not in known:
+                try:
+                    known[key] = len(self._found(cells, key, value).atoms.numbers)
+                except DataError:
+                    known[key] = -1
+        return np.array([known[key] for key, _ in cells.ask(rows)], dtype=np.int64)
 
     def state(self) -> dict[str, Any]:
         """What was learned."""

@@ -12,7 +12,7 @@ from polymodal.core.masking import keep, masked_mean
 from polymodal.encoders.dropout import Dropout
 from polymodal.encoders.graph import ends_of
 
-__all__ = ["AtomLayer", "AtomNet", "RadialBasis"]
+__all__ = ["AtomLayer", "AtomNet", "AtomTokens", "RadialBasis"]
 
 
 GAIN = 1.7
@@ -89,12 +89,10 @@ class AtomNet(nn.Module):
         heard: float = 1.0,
     ) -> None:
         super().__init__()
-        self.tokens, self.usual = tokens, usual
         self.embedding = nn.Embedding(codes, width)
         self.basis = RadialBasis(radius, waves)
         self.layers = nn.ModuleList(AtomLayer(width, waves, heard, dropout) for _ in range(layers))
-        self.last = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU())
-        self.out = nn.Linear(2 * width if tokens == "pooled" else width, width)
+        self.told = AtomTokens(width, tokens, usual)
 
     def forward(self, parts: Mapping[str, Tensor]) -> Tokens:
         """Parts → Tokens (n, 1 or atoms, width), without positions."""
@@ -107,6 +105,24 @@ class AtomNet(nn.Module):
         atoms = self.embedding(numbers[mask])
         for layer in self.layers:
             atoms = layer(atoms, ends, waves, cutoff)
+        tokens: Tokens = self.told(atoms, mask)
+        return tokens
+
+
+class AtomTokens(nn.Module):
+    """Vectors of atoms (atoms, width), and (n, places) True where an atom is, to one token each, or one for each atom.
+
+    The pooled token reads the mean over atoms, and their sum divided by `usual`, the atoms of a usual structure.
+    """
+
+    def __init__(self, width: int, tokens: Literal["pooled", "atoms"], usual: int = 1) -> None:
+        super().__init__()
+        self.tokens, self.usual = tokens, usual
+        self.last = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU())
+        self.out = nn.Linear(2 * width if tokens == "pooled" else width, width)
+
+    def forward(self, atoms: Tensor, mask: Tensor) -> Tokens:
+        """Tokens (n, 1 or places, width), without positions."""
         blank = atoms.new_zeros(*mask.shape, atoms.shape[-1])
         values = blank.masked_scatter(mask.unsqueeze(-1), self.last(atoms))
         if self.tokens == "atoms":

@@ -15,6 +15,7 @@ from polymodal.data.base import DataTable
 from polymodal.data.files import Limits
 from polymodal.data.structures import HIDDEN, Reach, StructureColumn
 from polymodal.encoders.atoms import AtomNet
+from polymodal.encoders.equivariant import VectorAtomNet
 from polymodal.modalities.base import Budget, Content, Modality, Parts
 
 __all__ = ["Structure"]
@@ -46,7 +47,7 @@ class Structure(Modality):
         numbers: str | None = None,
         radius: Annotated[float, Field(gt=0.5, le=50)] = 5.0,
         neighbours: Annotated[int, Field(ge=1, le=1024)] = 32,
-        encoder: Literal["distances", "auto"] | Callable[[Any, int], nn.Module] = "auto",
+        encoder: Literal["distances", "vectors", "auto"] | Callable[[Any, int], nn.Module] = "auto",
         tokens: Literal["pooled", "atoms"] = "pooled",
         layers: Annotated[int, Field(ge=1, le=64)] = 3,
         waves: Annotated[int, Field(ge=4, le=256)] = 20,
@@ -78,6 +79,8 @@ class Structure(Modality):
         if callable(self.encoder):
             return self.encoder(self.reader, width)
         learned, shape = self.reader.learned, (HIDDEN + 1, width, self.radius, self.layers, self.waves)
+        if self.encoder == "vectors":
+            return VectorAtomNet(*shape, self.tokens, learned.middle, learned.neighbours)
         return AtomNet(*shape, self.dropout, self.tokens, learned.middle, learned.neighbours)
 
     def perturb(self, parts: Parts, generator: Generator) -> Parts:

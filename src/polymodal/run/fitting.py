@@ -151,7 +151,7 @@ def _blocks(table: DataTable, column: str | None) -> np.ndarray | None:
 def teaching(table: DataTable, parts: Parts) -> Rows:
     """The rows that training can learn from: those with a label of some task, or all where other things teach, too."""
     every = np.arange(len(table), dtype=np.int64)
-    targets = [task.target for task in parts.tasks.values()]
+    targets = [name for task in parts.tasks.values() for name in (task.targets if task.parts else [task.target])]
     if parts.objectives or None in targets:
         return every
     empty = [absent(table.column(target), table.missing) for target in targets if target is not None]

@@ -98,7 +98,9 @@ def predictions(
                 there[labelled] = aspect.rows
                 columns[f"{_named(name, aspect)}.rank"] = _spread(aspect.decoded.prediction, there)
             continue
+        told = decoded.prediction.dtype.names  # what is predicted in parts has a column of each, beside the truth
         parts = {"target": truth} if truth.dtype.names is None else {each: truth[each] for each in truth.dtype.names}
+        parts = parts if told is None else {f"{part}.target": known for part, known in parts.items()}
         for part, known in parts.items():
             columns[f"{name}.{part}"] = _spread(written(known, task.classes), labelled)
         columns |= decoded_columns(name, task.decode(made[name]), unanswered(task, fitted.samples)[rows])
@@ -120,6 +122,9 @@ def decoded_columns(name: str, decoded: Decoded, left_out: np.ndarray | None = N
     """
     if decoded.prediction.ndim > 2:
         return {}
+    if decoded.prediction.dtype.names is not None:
+        told = {part: decoded.prediction[part] for part in decoded.prediction.dtype.names}
+        return {f"{name}.{part}.prediction": written(each, ()) for part, each in told.items()}
     columns: dict[str, Any] = {f"{name}.prediction": written(decoded.prediction, decoded.classes)}
     if decoded.probabilities is not None:
         for place, label in enumerate(decoded.classes):

@@ -21,6 +21,7 @@ from polymodal.tasks.multiclass import Multiclass
 from polymodal.tasks.multilabel import Multilabel
 from polymodal.tasks.ordinal import Ordinal
 from polymodal.tasks.picture import Picture
+from polymodal.tasks.potential import Potential
 from polymodal.tasks.ranking import retrieval_metrics
 from polymodal.tasks.regression import Regression
 from polymodal.tasks.retrieval import Retrieval
@@ -45,6 +46,7 @@ __all__ = [
     "Multilabel",
     "Ordinal",
     "Picture",
+    "Potential",
     "Regression",
     "Retrieval",
     "Segmentation",

@@ -93,12 +93,20 @@ class Head(nn.Module):
 class TaughtHead(nn.Module, ABC):
     """A head whose answer is made in another way than it is learned: what is written, drawn or found, and not decided.
 
-    `forward` gives outputs (batch, outputs) as any head does; training does not call it, but `teach`.
+    `forward` gives outputs (batch, outputs) as any head does; training does not call it, but `teach`, or `teach_parts`
+    where the task has parts.
     """
 
     @abstractmethod
     def teach(self, representation: Representation, target: Values) -> Tensor:
         """(n,) the losses of the rows that can be learned from, each of them labelled, in the order of the rows."""
+
+    def teach_parts(self, representation: Representation, target: Values) -> Mapping[str, Tensor]:
+        """The same for each part of the task, (n,) over the rows of which that part is known.
+
+        Raises TypeError for a task without parts.
+        """
+        raise TypeError(f"{type(self).__name__} learns by one loss")
 
 
 class Task(ABC):
@@ -111,7 +119,8 @@ class Task(ABC):
     the head must not see. `aligns` says that the head tells the rows of a batch apart by tokens that saw no other
     modality, and so needs whole pairs and large batches. `ensembles` is False where the answers of several models
     cannot be brought together. `follows` names a modality with whose pictures the target moves (`moved`). `at_once` is
-    how many rows are answered at a time.
+    how many rows are answered at a time. `needs_input_gradient` says that the head differentiates its answer by the
+    values of the modalities in `differentiates`, of which it is then given `Representation.inputs`.
     """
 
     target: str | None
@@ -136,6 +145,16 @@ class Task(ABC):
     def targets(self) -> Sequence[str]:
         """The columns that hold the answer, none of which may be seen."""
         return [] if self.target is None else [self.target]
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """Names of the losses that are balanced apart, as those of tasks are; none where the task has one loss."""
+        return ()
+
+    @property
+    def differentiates(self) -> Sequence[str]:
+        """The modalities at whose values the head takes a gradient: none, unless `needs_input_gradient`."""
+        return ()
 
     @property
     def compares(self) -> bool:

@@ -12,6 +12,8 @@ from polymodal.core.seeding import seeded
 from polymodal.data.base import Column, DataTable
 from polymodal.data.samples import Samples
 from polymodal.fusion import Late
+from polymodal.modalities import Structure
+from polymodal.modalities.base import Modality
 from polymodal.model import Model
 from polymodal.tasks.base import Task, TaughtHead
 from polymodal.testing.columns import check_column
@@ -23,6 +25,8 @@ __all__ = ["check_taught"]
 
 def check_taught(task: Task, table: DataTable) -> bool:
     """Hold a fitted task with a taught head to its contract, in a model of two modalities called first and second.
+
+    Where the head needs gradients at what it is given, the first one holds atoms in space.
 
     False where no row that has both has a target that fits the two tokens of each. Raises ContractBroken.
     """
@@ -43,7 +47,8 @@ def check_taught(task: Task, table: DataTable) -> bool:
 
 def _scene(task: Task, table: DataTable) -> tuple[Model, Batch]:
     rows = len(table)
-    modalities = {"first": FakeModality(("a", "b")), "second": FakeModality(("c", "d"))}
+    first = Structure("a", tokens="atoms") if task.needs_input_gradient else FakeModality(("a", "b"))
+    modalities: dict[str, Modality] = {"first": first, "second": FakeModality(("c", "d"))}
     frames = [table.frame, *(part.example(rows, seed).frame for seed, part in enumerate(modalities.values()))]
     whole = DataTable(pd.concat(frames, axis=1))
     for part in modalities.values():
@@ -68,6 +73,8 @@ def _check_teaching(who: str, model: Model, batch: Batch) -> None:
     require(fits, f"{who}: a loss for each labelled row that can be learned from, found {tuple(losses.shape)}")
     require(bool(torch.isfinite(losses).all()), f"{who}: losses are finite")
     check_gradients(model.heads["tested"], losses.mean(), who)
+    if model.tasks["tested"].parts:
+        _check_parts(who, model, batch)
     nobody = {"tested": target.without(torch.ones_like(target.present))}
     require(len(_taught(model, Batch(batch.inputs, nobody, batch.rows))) == 0, f"{who}: no labelled row, no loss")
     dark = _taught(model, Batch(batch.only(frozenset()).inputs, batch.targets, batch.rows))
@@ -80,6 +87,21 @@ def _check_teaching(who: str, model: Model, batch: Batch) -> None:
         require(
             near(_taught(model.eval(), alone), _taught(model, batch), 1e-4), f"{who}: unlabelled rows teach nothing"
         )
+
+
+def _check_parts(who: str, model: Model, batch: Batch) -> None:
+    """Each part has losses of its own, where a row knows something of it, and together they say nothing new."""
+    parts, head = list(model.tasks["tested"].parts), model.heads["tested"]
+    if not isinstance(head, TaughtHead):
+        raise TypeError("the head is taught")
+    target = batch.targets["tested"]
+    told = head.teach_parts(model.seen_by("tested", model.represent(batch)), target)
+    require(list(told) == parts, f"{who}: a loss for each of its parts {parts}, found {list(told)}")
+    for part, losses in told.items():
+        fits = losses.dim() == 1 and len(losses) <= int(target.present.sum())
+        require(fits, f"{who}: {part}, a loss for each row that knows it, found {tuple(losses.shape)}")
+    together, whole = sum(losses.sum() for losses in told.values()), _taught(model, batch).sum()
+    require(near(torch.as_tensor(together), whole, 1e-4), f"{who}: the parts add up to the whole loss")
 
 
 def _check_answers(who: str, task: Task, model: Model, batch: Batch) -> None:

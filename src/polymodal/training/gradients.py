@@ -18,6 +18,7 @@ from polymodal.training.settings import Settings
 __all__ = [
     "Alone",
     "TaskGradients",
+    "all_losses",
     "cosines",
     "decided_alone",
     "diverged",
@@ -39,13 +40,34 @@ def task_losses(
 
     A task whose head is taught learns from the `representation`, and has no loss without one.
     """
-    return means(model, {name: sample_losses(model, name, outputs, batch, representation) for name in model.tasks})
+    return means(model, all_losses(model, outputs, batch, representation))
+
+
+def all_losses(
+    model: Model, outputs: Mapping[str, Tensor], batch: Batch, representation: Representation | None = None
+) -> dict[str, Tensor]:
+    """(labelled,) the losses of samples by the names in `model.balanced`: of each task, or of each part of it."""
+    found: dict[str, Tensor] = {}
+    for name, task in model.tasks.items():
+        if task.parts:
+            found |= _part_losses(model, name, batch, representation)
+        else:
+            found[name] = sample_losses(model, name, outputs, batch, representation)
+    return found
+
+
+def _part_losses(model: Model, name: str, batch: Batch, representation: Representation | None) -> dict[str, Tensor]:
+    head, nothing = model.heads[name], torch.zeros(0, device=batch.rows.device)
+    if representation is None or not isinstance(head, TaughtHead):
+        return {f"{name}.{part}": nothing for part in model.tasks[name].parts}
+    taught = head.teach_parts(model.read([name], representation)[name], batch.targets[name])
+    return {f"{name}.{part}": taught[part] for part in model.tasks[name].parts}
 
 
 def means(model: Model, losses: Mapping[str, Tensor]) -> Tensor:
-    """(tasks,) the weighted mean of each task's losses of samples; NaN where there are none."""
+    """(losses,) the weighted mean of the losses of samples of each task, or part of it; NaN where there are none."""
     found = []
-    for name, task in model.tasks.items():
+    for name, task in model.balanced.items():
         each = losses[name]
         mean = each.mean() if len(each) else torch.full((), torch.nan, device=each.device)
         found.append(mean if task.weight == 1.0 else task.weight * mean)
@@ -84,7 +106,7 @@ class Alone:
         every = torch.arange(self.views, device=self.place.device).unsqueeze(1)
         found, counts = [], []
         for name, each in values.items():
-            present = self.batch.targets[name].present
+            present = self.batch.targets[name.partition(".")[0]].present
             # A head that is taught decides on no view, whatever is labelled.
             here = self.place[present if len(each) else torch.zeros_like(present)] == every
             found.append(masked_mean(each.expand(self.views, -1), here))
@@ -112,8 +134,7 @@ def decided_alone(model: Model, representation: Representation, batch: Batch) ->
     deciding = [name for name, head in model.heads.items() if not isinstance(head, TaughtHead)]
     outputs = {name: model.heads[name](given) for name, given in model.sharing(lone, deciding).items()}
     pairs = Batch({}, targets, batch.rows[rows])
-    losses = {name: sample_losses(model, name, outputs, pairs) for name in model.tasks}
-    return Alone(losses, pairs, views, count)
+    return Alone(all_losses(model, outputs, pairs), pairs, views, count)
 
 
 def sample_losses(

@@ -47,8 +47,9 @@ class Judged:
 class Learner(nn.Module):
     """A model and the objectives beside its tasks, which are copied and built for it.
 
-    `names` are the tasks and then the parts of the objectives, in the order of all losses. `own_loss` is the weight of
-    the loss of each modality's own decision; `apart` asks for these losses also where they weigh nothing.
+    `names` are the tasks (or their parts) and then the parts of the objectives, in the order of all losses. `own_loss`
+    is the weight of the loss of each modality's own decision; `apart` asks for these losses also where they weigh
+    nothing.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Learner(nn.Module):
             objective.build(model)
         self.objectives = nn.ModuleDict(self.built)
         parts = [f"{name}.{part}" for name, objective in self.built.items() for part in objective.parts]
-        self.names = [*model.tasks, *parts]
+        self.names = [*model.balanced, *parts]
         self.aligns = any(not part.steady for part in self.built.values())
         self.aligns = self.aligns or any(task.aligns for task in model.tasks.values())
         self.steady = any(part.steady for part in self.built.values())
@@ -84,7 +85,7 @@ class Learner(nn.Module):
         """All losses of a batch; `untouched` is what it was before it was perturbed, where it was."""
         model = self.model
         outputs = model.decide(representation, taught=False)
-        each = {name: gradients.sample_losses(model, name, outputs, batch, representation) for name in model.tasks}
+        each = gradients.all_losses(model, outputs, batch, representation)
         told = gradients.means(model, each)
         alone = self._alone(batch, representation)
         lowered = gradients.objective(model, told, alone, self.own_loss)
@@ -94,7 +95,7 @@ class Learner(nn.Module):
         shown = (batch, representation) if untouched is None or not self.steady else self._as_met(untouched)
         found = dict(self.taught(batch, representation, *shown))
         nothing = torch.full((), torch.nan, device=batch.rows.device)
-        parts = self.names[len(model.tasks) :]
+        parts = self.names[len(model.balanced) :]
         more = torch.stack([found.get(name, nothing) for name in parts]) if parts else told[:0]
         there = torch.tensor([len(batch) if name in found else 0 for name in parts], device=counts.device)
         told, lowered = (torch.cat([losses.to(more), more]) for losses in (told, lowered))

@@ -297,7 +297,8 @@ def losses_by_view(trainer: Trainer, samples: Samples, rows: Rows) -> Tensor:
     In float64 on the CPU; NaN where nothing is labelled.
     """
     model = trainer.state.model
-    tasks, scales = len(model.tasks), torch.tensor([task.weight for task in model.tasks.values()]).double()
+    scales = torch.tensor([task.weight for task in model.balanced.values()]).double()
+    tasks = len(scales)
     sums, counts = torch.zeros(2, tasks, 1 + model.fusion.views, dtype=torch.float64)
     with _averaged(trainer):
         for judged in _examined(trainer, samples, rows):

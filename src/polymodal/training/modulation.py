@@ -53,7 +53,7 @@ class Modulation(ABC):
 
     def __init__(self, model: Model) -> None:
         self.names = sorted(model.modalities)
-        self.weights = [task.weight for task in model.tasks.values()]
+        self.weights = [task.weight for task in model.balanced.values()]
         stacks = model.fusion.stacks if isinstance(model.fusion, Late) else [nn.Identity() for _ in self.names]
         own = [(model.encoders[name], stack) for name, stack in zip(self.names, stacks, strict=True)]
         self.encoders = [
