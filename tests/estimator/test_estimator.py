@@ -14,6 +14,7 @@ from polymodal.core import UsageProblem
 from polymodal.estimator import MultimodalClassifier, MultimodalEstimator, MultimodalRegressor
 from polymodal.fusion import Late
 from polymodal.modalities import Image, Table, Text
+from polymodal.sharing import Hard
 from polymodal.tasks import Binary, Survival
 from polymodal.tasks.metrics import c_index
 from tests.tasks.followed import followed
@@ -256,6 +257,7 @@ def test_a_pattern_never_meets_the_target() -> None:
         ("fusion", "late"),
         ("fusion", Late),
         ("balancer", "equal"),
+        ("sharing", Hard),
         ("tasks", [Binary("label")]),
         ("files", 3),
         ("files", "no such folder"),

@@ -14,6 +14,7 @@ from polymodal.estimator import MultimodalClassifier, MultimodalEstimator, Multi
 from polymodal.estimator.keeping import as_plain, from_plain
 from polymodal.fusion import Gated
 from polymodal.modalities import Table, Text
+from polymodal.sharing import Branches
 from polymodal.tasks import Regression
 
 ONCE = {"epochs": 1, "members": 2, "lr": 2e-2, "batch_size": 16, "width": 8}
@@ -59,7 +60,7 @@ def test_options_and_parts_come_back_and_can_be_fitted_again(frame, tmp_path) ->
     senses = {"labs": Table(["n*ber"]), "note": Text(["note"])}
     y = pd.DataFrame({"a b": frame["number"] * 2, "kind": LABELS["texts"]})
     y.loc[3, "kind"] = None
-    asked = {"tasks": {"a b": Regression("a b")}, "modalities": senses, "fusion": Gated()}
+    asked = {"tasks": {"a b": Regression("a b")}, "modalities": senses, "fusion": Gated(), "sharing": Branches()}
     fitted = MultimodalEstimator(**asked, **ONCE).fit(frame, y)
     fitted.save(tmp_path / "kept")
     back = MultimodalEstimator.load(tmp_path / "kept")
@@ -67,6 +68,8 @@ def test_options_and_parts_come_back_and_can_be_fitted_again(frame, tmp_path) ->
     pd.testing.assert_frame_equal(back.predict_proba(frame)["kind"], fitted.predict_proba(frame)["kind"])
     assert list(back.tasks) == ["a b"]
     assert isinstance(back.fusion, Gated)
+    assert isinstance(back.sharing, Branches)
+    assert isinstance(fitted.model_.members[0].sharing, Branches)
     assert back.balancer is None
     again = clone(back).fit(frame, y)
     pd.testing.assert_frame_equal(again.predict(frame), fitted.predict(frame))

@@ -27,6 +27,7 @@ from polymodal.fusion import Fusion, Late
 from polymodal.modalities import Modality, Table
 from polymodal.run.division import divided
 from polymodal.run.fitting import Fitted, Watch, fit_parts, read_samples
+from polymodal.sharing import Hard, Sharing
 from polymodal.spec import Parts, Spec, describe
 from polymodal.tasks import Decoded, Task
 from polymodal.training import Settings
@@ -85,7 +86,7 @@ class Multimodal(BaseEstimator):
         """
         check_is_fitted(self, "model_")
         _refuse_others(Path(folder))
-        kind, parts = type(self).__name__, ("modalities", "fusion", "balancer", "tasks")
+        kind, parts = type(self).__name__, ("modalities", "fusion", "balancer", "sharing", "tasks")
         options = {name: value for name, value in self.get_params(deep=False).items() if name not in parts}
         options["random_state"] = self.seed_
         learned = {name: value for name, value in vars(self).items() if name[-1] == "_" and name not in _HEAVY}
@@ -101,7 +102,11 @@ class Multimodal(BaseEstimator):
             "data": {"table": "X"},
             "modalities": {name: describe(part) for name, part in self.model_.modalities.items()},
             "tasks": {name: describe(part) for name, part in self.model_.tasks.items()},
-            "model": {"width": int(self.width), "fusion": describe(self.fusion or Late())},
+            "model": {
+                "width": int(self.width),
+                "fusion": describe(self.fusion or Late()),
+                "sharing": describe(self._sharing),
+            },
             "train": {"balancer": describe(self.balancer or Equal())},
         }
         text = f"# {kind}\n\n`polymodal.estimator.{kind}.load(folder)` gives it back.\n"
@@ -130,6 +135,11 @@ class Multimodal(BaseEstimator):
         made = cls(**options | {name: fresh[name] for name in face["given"]})
         made.__dict__.update(learned, model_=loaded.model.double())
         return made
+
+    @property
+    def _sharing(self) -> Sharing:
+        """What tasks have in common; an estimator of one task has no option for it."""
+        return getattr(self, "sharing", None) or Hard()
 
     def _settings(self) -> Settings:
         given = {name: getattr(self, name) for name in ("epochs", "batch_size", "members", "lr", "time_limit")}
@@ -190,6 +200,7 @@ class Multimodal(BaseEstimator):
             balancer=self.balancer or Equal(),
             settings=self._settings(),
             width=int(self.width),
+            sharing=self._sharing,
         )
         # Too few rows to spare any: then the last weights are taken.
         share = float(self.validation) if len(table) >= 20 else 0.0

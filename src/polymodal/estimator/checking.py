@@ -17,6 +17,7 @@ from polymodal.data.base import DataTable
 from polymodal.data.tables import from_frame
 from polymodal.fusion import Fusion
 from polymodal.modalities import Modality
+from polymodal.sharing import Sharing
 from polymodal.tasks import Task
 
 __all__ = ["check_options", "dtype_of", "names_of", "one_column", "warn_of"]
@@ -33,7 +34,13 @@ _NUMBERS: Mapping[str, tuple[Any, float, float, str]] = {
 }
 """What an option may be: its type, the least value, the first that is too large, and the same in words."""
 
-_PARTS: Mapping[str, type] = {"fusion": Fusion, "balancer": Balancer, "modalities": Modality, "tasks": Task}
+_PARTS: Mapping[str, type] = {
+    "fusion": Fusion,
+    "balancer": Balancer,
+    "sharing": Sharing,
+    "modalities": Modality,
+    "tasks": Task,
+}
 
 
 def one_column(y: Any, rows: int, numeric: bool = False) -> np.ndarray:

@@ -16,6 +16,7 @@ from polymodal.data.tables import from_frame
 from polymodal.estimator.base import Multimodal
 from polymodal.fusion import Fusion
 from polymodal.modalities import Modality
+from polymodal.sharing import Sharing
 from polymodal.spec import Spec
 from polymodal.tasks import Decoded, Task
 
@@ -27,6 +28,7 @@ class MultimodalEstimator(Multimodal):
 
     y is a DataFrame (or array) with a column for each target; a missing target is NaN or None. The kind of each is
     chosen from its content unless `tasks` (a mapping of targets' names to objects of `polymodal.tasks`) says otherwise.
+    `sharing` (an object of `polymodal.sharing`) is what targets have in common; all but their heads unless given.
     Predictions carry the index of X.
     """
 
@@ -45,12 +47,13 @@ class MultimodalEstimator(Multimodal):
         time_limit: float | None = None,
         random_state: int | np.random.RandomState | None = 0,
         files: str | Path | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         super().__init__(
             modalities, fusion, balancer, width, epochs, batch_size, lr, members, validation, time_limit, random_state,
             files,
         )  # fmt: skip
-        self.tasks = tasks
+        self.tasks, self.sharing = tasks, sharing
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Learn from X (rows, columns) and y (rows, targets); rows of one of the `groups` are validated together."""
