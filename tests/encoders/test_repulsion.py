@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from polymodal.encoders.repulsion import Repulsion, screened
+from polymodal.encoders.repulsion import Closest, Repulsion, held_back, screened
 
 
 def parts(*distances: float, numbers: tuple[int, int] = (1, 1)) -> dict[str, torch.Tensor]:
@@ -77,3 +77,25 @@ def test_no_atoms_and_lone_atoms_repel_nothing() -> None:
         "edges": torch.full((2, 0, 2), -1),
     }
     assert taught(1.5)(lone).tolist() == [0, 0]
+
+
+def test_the_closest_approach_is_that_of_training_for_each_pair_of_elements() -> None:
+    closest = Closest()
+    one, other = torch.tensor([1, 8, 1, 1]), torch.tensor([8, 1, 1, 1])
+    assert closest(one, other, torch.tensor([0.5, 0.5, 1.5, 1.25])).tolist() == [0.5, 0.5, 1.25, 1.25]
+    closest.eval()
+    assert closest(one, other, torch.tensor([0.1] * 4)).tolist() == [0.5, 0.5, 1.25, 1.25]
+    assert closest(torch.tensor([6]), torch.tensor([6]), torch.tensor([1.5])).item() == torch.inf
+
+
+def test_distances_below_the_closest_seem_hardly_shorter_and_bend_without_a_kink() -> None:
+    closest = torch.tensor([1.0, 1.0, 1.0, 1.0, torch.inf], dtype=torch.float64)
+    given = torch.tensor([2.0, 1.0, 0.999, 0.3, 0.3], dtype=torch.float64, requires_grad=True)
+    shown = held_back(given, closest)
+    assert shown[[0, 1, 4]].tolist() == [2.0, 1.0, 0.3]
+    assert 0.998 < shown[2] < 1.0
+    assert 0.9 < shown[3] < 0.901
+    slopes = torch.autograd.grad(shown.sum(), given)[0]
+    assert slopes[[0, 1, 4]].tolist() == [1, 1, 1]
+    assert slopes[2] == pytest.approx(1, abs=0.011)
+    assert 0 < slopes[3] < 0.01

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from polymodal.core import Tokens
 from polymodal.encoders.atoms import AtomTokens, RadialBasis
 from polymodal.encoders.graph import ends_of
+from polymodal.encoders.repulsion import Closest, held_back
 
 __all__ = ["Heard", "Mixed", "VectorAtomNet"]
 
@@ -76,7 +77,8 @@ class VectorAtomNet(nn.Module):
 
     Besides numbers, atoms hold vectors, sums of directions to their neighbours, so that angles are seen as well as
     distances. What is made of them for tokens does not change when a structure is turned, moved or mirrored. No step
-    anywhere: whatever is made of the tokens has slopes at the positions, and those have slopes, too.
+    anywhere: whatever is made of the tokens has slopes at the positions, and those have slopes, too. After training,
+    atoms that are closer than two of their elements ever were in it are taken for hardly closer than that.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class VectorAtomNet(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(codes, width)
+        self.closest = Closest()
         self.basis = RadialBasis(radius, waves)
         # Waves have values of √(2/radius)/distance and less; filters take them at about 1.
         self.gain = math.sqrt(radius)
@@ -106,8 +109,10 @@ class VectorAtomNet(nn.Module):
         places = parts["positions"].to(self.embedding.weight.dtype)[mask]
         away = places[ends[1]] - places[ends[0]]
         distances = away.square().sum(dim=-1).clamp(min=SMALLEST).sqrt()
-        shape, cutoff = self.basis(distances)
-        atoms = self.embedding(numbers[mask])
+        elements = numbers[mask]
+        closest = self.closest(elements[ends[0]], elements[ends[1]], distances)
+        shape, cutoff = self.basis(held_back(distances, closest))
+        atoms = self.embedding(elements)
         state = atoms, atoms.new_zeros(len(atoms), 3, atoms.shape[-1])
         directions = away / distances.unsqueeze(-1)
         for heard, mixed in zip(self.heard, self.mixed, strict=True):
