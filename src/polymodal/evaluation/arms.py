@@ -74,9 +74,12 @@ class Bench:
     def scores(self, arm: Arm) -> dict[str, Scores]:
         """The headline metric of each task of an arm."""
         if arm not in self._known:
-            rate = self._best_rate(arm)
-            self._known[arm] = self._judged([self._fitted(arm, seed, rate) for seed in self.seeds])
+            self._known[arm] = self._judged(self.folders(arm))
         return self._known[arm]
+
+    def folders(self, arm: Arm) -> list[Path]:
+        """The runs of an arm, one for each seed."""
+        return [self._fitted(arm, seed, self._best_rate(arm)) for seed in self.seeds]
 
     def cosines(self, arm: Arm) -> list[Mapping[str, Any]]:
         """What training told of the directions of the tasks' gradients, for all seeds: {"step", "names", "cosines"}."""

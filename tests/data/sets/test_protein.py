@@ -37,6 +37,12 @@ def source(tmp_path_factory):
         folder / f"{name}/sampled.fasta.xz",
         [(header, "C" * len(chain)) for header, chain in zip(said, flip, strict=True)],
     )
+    # Conserved: one of structure that trains, one that chooses there, one that FLIP tests on, two of its own. Tested:
+    # one that trains on structure, and one without a relative.
+    told = {0: "train", 4: "train", 5: "train", 13: "train", 14: "validation", 1: "test", 15: "test"}
+    packed(folder / "flip_conservation/sequences.fasta.xz", [(f"k{at}", CHAINS[at]) for at in [*told, 16]])
+    heads = [f"k{at} SET={'test' if p == 'test' else 'train'} VALIDATION={p == 'validation'}" for at, p in told.items()]
+    packed(folder / "flip_conservation/sampled.fasta.xz", [(head, "9" * 40) for head in heads])
     rows = [(CHAINS[10], "1.0 " * 20 + "0.0 " * 20), (CHAINS[10], "0.0 " * 20 + "1.0 " * 20), (CHAINS[11], "1.0 " * 40)]
     lines = [f"{' '.join(chain)}, {'H ' * 40}, {'G ' * 40}, {'1.0 ' * 40}, {mask}" for chain, mask in rows]
     lines.append(f"{' '.join(CHAINS[12])}, {'H ' * 40}, {'G ' * 40}, {'1.0 ' * 40}, {'0.0 ' * 40}")
@@ -83,13 +89,27 @@ def test_the_test_of_flip_is_a_table_of_its_own(source):
     assert table.set_index("id").loc["c0", "scored"] == "0" + "1" * 39
 
 
+def test_conservation_joins_its_chain_and_is_tested_where_nothing_is_alike(source):
+    table = pd.read_parquet(source / TABLE).set_index("id")
+    known = table[table["conserved"].notna()]
+    assert known["part"].to_dict() == {
+        "c0": "train", "c4": "validation", "k13 conserved": "train", "k14 conserved": "validation",
+        "k15 conserved": "test",
+    }  # fmt: skip
+    assert (known["conserved"] == "9" * 40).all()
+    assert known.loc["k15 conserved", "source"] == "FLIP conservation"
+    assert pd.isna(table.loc["k13 conserved", "fold"])
+
+
 def test_the_published_chains(real_data, tmp_path):
     SET.prepare(real_data(SET.name), tmp_path)
     table, other = pd.read_parquet(tmp_path / TABLE), pd.read_parquet(tmp_path / FLIP_TEST)
     assert len(table) == SET.rows
     counts = table.groupby(["source", "part"]).size().to_dict()
     assert counts[("CB513", "test")] == 509
-    assert counts[("FLIP", "train")] == 9_630
+    assert counts[("FLIP", "train")] == 11_832
+    assert counts[("FLIP conservation", "test")] == 112
+    assert table["fold"].notna().groupby(table["source"]).sum()["FLIP"] == 10_690
     assert len(other) == 364
     assert table.groupby("cluster")["part"].nunique().max() == 1
     scored = table.loc[table["source"] == "CB513", "scored"].str.count("1").sum()

@@ -1,6 +1,7 @@
-"""Proteins residue by residue: secondary structure (FLIP, CB513), and how much of each residue water can reach (BM5).
+"""Proteins residue by residue: secondary structure and conservation (FLIP), CB513, and what water can reach (BM5).
 
 11,156 chains of FLIP (Dallago et al. 2021) with the three states of each residue, H (helix), E (strand) and C (coil);
+10,466 of FLIP, most of them the same, with how conserved each residue is among relatives, from 1 to 9;
 511 rows of CB513 (Cuff and Barton 1999) to be tested on; 415 chains of the docking benchmark 5 (Vreven et al. 2015)
 with the eight states of DSSP (Kabsch and Sander 1983) and the relative solvent accessibility, from 0 to 1.
 
@@ -11,7 +12,9 @@ all three sources, that share half of the pieces of eight residues of the shorte
 cluster has rows in more than one part: chains of FLIP that are in a cluster with one of CB513 or of the tested BM5 are
 left out, as are chains of BM5 in a cluster with CB513. FLIP's own test has a table to itself.
 
-The labels of conservation that lie beside these have another division and are not used here.
+FLIP divides its chains of conservation otherwise than those of structure. Those that train or choose there are joined
+to the chain of the same sequence, or get rows of their own. Of those that test there, the ones without a relative in
+any other row are tested on here, as FLIP conservation; labels of the others are not used.
 """
 
 import lzma
@@ -29,11 +32,12 @@ from polymodal.data.sets.base import DataSet
 __all__ = ["FLIP_TEST", "SET", "TABLE", "alike"]
 
 TABLE, FLIP_TEST = "residues.parquet", "flip_test.parquet"
+CONSERVED = "FLIP conservation"
 PIECE, SHARED = 8, 0.5
 """Residues of a piece, and the share of pieces from which on two chains are alike."""
 HELD, CHOSEN = 0.25, 0.1
 """Shares of the clusters of BM5 that are for the test, and of the others for validation."""
-COLUMNS = ["id", "source", "part", "cluster", "sequence", "fold", "scored", "states", "access"]
+COLUMNS = ["id", "source", "part", "cluster", "sequence", "fold", "scored", "states", "access", "conserved"]
 
 
 def alike(sequences: list[str]) -> np.ndarray:
@@ -68,15 +72,17 @@ def _pieces(sequence: str) -> np.ndarray:
 
 def _derive(source: Path, target: Path) -> None:
     """One row for each chain, clustered over all sources, without what would leak."""
-    chains = pd.concat([_flip(source), _cb513(source), _bm5(source)], ignore_index=True)
+    chains = pd.concat([_joined(_flip(source), _conserved(source)), _cb513(source), _bm5(source)], ignore_index=True)
     chains["cluster"] = alike(chains["sequence"].tolist())
     chains.loc[chains["source"] == "BM5", "part"] = _drawn(chains[chains["source"] == "BM5"])
     reserved = chains.loc[chains["source"] == "CB513", "cluster"]
     bound = chains[(chains["source"] == "BM5") & ~chains["cluster"].isin(reserved)]
     held = chains["cluster"].isin(bound.loc[bound["part"] == "test", "cluster"])
     chosen = chains["cluster"].isin(chains.loc[chains["part"] == "validation", "cluster"])
+    alone = ~chains["cluster"].isin(chains.loc[chains["source"] != CONSERVED, "cluster"])
     leaks = {
-        "test": (chains["source"] == "BM5") & chains["cluster"].isin(reserved),
+        "test": ((chains["source"] == "BM5") & chains["cluster"].isin(reserved))
+        | ((chains["source"] == CONSERVED) & ~alone),
         "validation": chains["cluster"].isin(reserved) | held,
         "train": chains["cluster"].isin(reserved) | held | chosen,
         "flip test": pd.Series(False, index=chains.index),
@@ -105,6 +111,24 @@ def _flip(source: Path) -> pd.DataFrame:
         part = "flip test" if place == "SET=test" else "validation" if chosen == "VALIDATION=True" else "train"
         rows.append((name, "FLIP", part, read["sequences"][name], fold, read["mask"][name]))
     return pd.DataFrame(rows, columns=["id", "source", "part", "sequence", "fold", "scored"])
+
+
+def _conserved(source: Path) -> pd.DataFrame:
+    """Chains of FLIP with the conservation of each residue; a few have a sequence and no labels."""
+    read, rows = _fasta(source / "flip_conservation/sequences.fasta.xz"), []
+    for header, conserved in _fasta(source / "flip_conservation/sampled.fasta.xz").items():
+        name, place, chosen = header.split()
+        part = "test" if place == "SET=test" else "validation" if chosen == "VALIDATION=True" else "train"
+        rows.append((f"{name} conserved", CONSERVED if part == "test" else "FLIP", part, read[name], conserved))
+    return pd.DataFrame(rows, columns=["id", "source", "part", "sequence", "conserved"])
+
+
+def _joined(folded: pd.DataFrame, conserved: pd.DataFrame) -> pd.DataFrame:
+    """The rows of structure, with the labels of conservation that may teach, and rows for sequences that they lack."""
+    own = conserved[conserved["part"] != "test"].drop_duplicates("sequence").set_index("sequence")["conserved"]
+    taught = folded["sequence"].map(own).where(folded["part"] != "flip test")
+    fresh = conserved[~conserved["sequence"].isin(folded["sequence"])].drop_duplicates("sequence")
+    return pd.concat([folded.assign(conserved=taught), fresh], ignore_index=True)
 
 
 def _fasta(path: Path) -> dict[str, str]:
@@ -159,20 +183,23 @@ SET = DataSet(
         "at commit ee8ee220587a84fc70732f8cb2e2bbc5929199c2 (structures, read by DSSP 4.2.2)"
     ),
     licence="AFL-3.0 (FLIP), CC0 (CB513), Apache-2.0 (BM5)",
-    rows=11_548,
+    rows=13_996,
     tables={
-        TABLE: "derived; one row for each chain: id, source (FLIP, CB513, BM5), part (train, validation, test), "
-        "cluster, sequence, fold (a sign H, E or C for each residue), scored (1 where it counts, else 0), states "
-        "(eight of DSSP), access (relative accessibilities, parted by commas); empty where a source does not tell",
+        TABLE: "derived; one row for each chain: id, source (FLIP, FLIP conservation, CB513, BM5), part (train, "
+        "validation, test), cluster, sequence, fold (a sign H, E or C for each residue), scored (1 where it counts, "
+        "else 0), states (eight of DSSP), access (relative accessibilities, parted by commas), conserved (a sign from "
+        "1 to 9 for each residue); empty where a source does not tell",
         FLIP_TEST: "derived; the same columns for the 364 chains of FLIP's own test",
     },
     files={
         "bm5_ss_rsa.tsv": "57f92b2b4ad63f2940c6724a48ca51340ee6e25ae9eadb9ed3a4a1b537c1661b",
         "cb513.csv": "829e357259fd132e945af4ea4ffa4233f135e886b749a2fc5111b41102537afc",
-        "flip_secondary_structure/mask.fasta.xz": "da146bbd66153dcbae2fd9e4eaadeac6e54fe1c506674723064c9abc68de59df",
+        "flip_conservation/sampled.fasta.xz": "e724338187662ff573eb028877de25254986284b9b2fed4bc8f3107bfcb9492e",
+        "flip_conservation/sequences.fasta.xz": "e174e0e368272b74cb879a472c9570c3459697b85f2d2962a7c87a03a3aed746",
+        "flip_secondary_structure/mask.fasta.xz": "632a0dad2da5cf20b8c337d9804fb208821f45d28857a75e6341fd2839f7ad03",
         "flip_secondary_structure/sampled.fasta.xz": "b1b8eb34bd645e82ac5a8540812ac1a8915277f7c4dc9fafe0da067fb0076819",
         "flip_secondary_structure/sequences.fasta.xz": (
-            "632a0dad2da5cf20b8c337d9804fb208821f45d28857a75e6341fd2839f7ad03"
+            "da146bbd66153dcbae2fd9e4eaadeac6e54fe1c506674723064c9abc68de59df"
         ),
     },
     derive=_derive,
