@@ -54,7 +54,7 @@ class Adversarial(Objective):
         ramp: PositiveInt = 1000,
         steps: Annotated[int, Field(ge=1, le=100)] = 5,
         hidden: Annotated[int, Field(ge=1, le=4096)] = 128,
-        weight: PositiveFloat = 0.5,
+        weight: PositiveFloat = 0.3,
     ) -> None:
         super().__init__()
         self.column, self.kind, self.layers, self.modalities = column, kind, layers, modalities

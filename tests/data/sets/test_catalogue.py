@@ -18,6 +18,7 @@ NAMES = [
     "easy_vqa",
     "emodb",
     "emoji_noto",
+    "fsdd",
     "gas_drift",
     "glyphs",
     "impac_autism",
@@ -31,7 +32,7 @@ NAMES = [
     "womens_clothing",
     "xtb_ethanol",
 ]
-BY_HAND = {"davis", "dlpfc", "emodb", "gas_drift", "protein", "tcga_gbmlgg", "tuxpaint_stamps", "xtb_ethanol"}
+BY_HAND = {"camvid", "davis", "dlpfc", "emodb", "gas_drift", "protein", "tcga_gbmlgg", "tuxpaint_stamps", "xtb_ethanol"}
 """Sets that no command fetches."""
 
 
@@ -80,3 +81,11 @@ def test_an_embedded_set_is_there_after_get(monkeypatch, tmp_path):
 
 def dot(_source, target):
     (target / "dot.csv").write_text("x\n1\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_originals_that_are_here_are_those_that_are_named(name):
+    known = sets.named(name)
+    if known.embedded or not known.is_there():
+        pytest.skip(f"the originals of {name} are not here")
+    assert known.find().is_dir()
