@@ -27,6 +27,7 @@ NAMES = [
     "senses_digits",
     "tcga_gbmlgg",
     "toxcast",
+    "turned_digits",
     "tuxpaint_stamps",
     "video_digits",
     "womens_clothing",

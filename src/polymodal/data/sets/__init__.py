@@ -8,7 +8,7 @@ user's cache folder.
 >>> [entry["name"] for entry in sets.list()]  # doctest: +NORMALIZE_WHITESPACE
 ['ad_csf', 'biotac_sp', 'camvid', 'chebi20', 'davis', 'dlpfc', 'drawn_volumes', 'drawn_world', 'easy_vqa', 'emodb',
  'emoji_noto', 'fsdd', 'gas_drift', 'glyphs', 'impac_autism', 'nlvr_small', 'protein', 'senses_digits', 'tcga_gbmlgg',
- 'toxcast', 'tuxpaint_stamps', 'video_digits', 'womens_clothing', 'xtb_ethanol']
+ 'toxcast', 'turned_digits', 'tuxpaint_stamps', 'video_digits', 'womens_clothing', 'xtb_ethanol']
 >>> sorted(sets.named("glyphs").tables)
 ['glyphs.parquet']
 
