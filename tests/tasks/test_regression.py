@@ -1,12 +1,15 @@
 """A number in its own unit, trained in units of its spread."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polymodal.data.base import DataTable
 from polymodal.tasks import Regression
+from polymodal.tasks.targets import NumberColumn
 from tests.tasks.asked import asked, first_answer
 
 CELLS = ["10", "20", "30", "", "40"]
@@ -40,3 +43,28 @@ def test_the_unit_of_the_target_changes_no_loss():
     first = metres.losses(outputs, torch.tensor([3.0], dtype=torch.float64))
     second = feet.losses(outputs, torch.tensor([9.84], dtype=torch.float64))
     torch.testing.assert_close(first, second)
+
+
+@pytest.mark.parametrize(("scale", "middle"), [("linear", 21.0 / 3), ("root", 49.0 / 9), ("log", 4.0)])
+def test_on_its_scale_it_says_the_number_whose_place_is_the_mean(scale: str, middle: float):
+    task = asked(Regression("y", scale=scale), ["1", "4", "16"])
+    assert task.decode(first_answer(task)).prediction == pytest.approx([middle])
+    target = torch.tensor([1.0, 4.0, 16.0], dtype=torch.float64)
+    places = task.reader.scaled(target)
+    np.testing.assert_allclose(task.decode(places.unsqueeze(1)).prediction, target.numpy())
+    assert (task.losses(places.unsqueeze(1), target) < 1e-12).all()
+
+
+@pytest.mark.parametrize(("scale", "refused"), [("linear", []), ("root", [1]), ("log", [1, 2])])
+def test_what_has_no_place_on_the_scale_is_refused_by_row(scale: str, refused: list[int]):
+    column = NumberColumn("y", scale)
+    table = DataTable(pd.DataFrame({"y": ["1", "-3", "0", "4"]}))
+    column.fit(table, np.arange(4))
+    cells = column.read(table)
+    assert [each.row for each in cells.refusals] == refused == np.flatnonzero(~cells.present).tolist()
+
+
+def test_an_answer_beyond_the_scale_is_its_end():
+    root, log = (asked(Regression("y", scale=scale), ["1", "4", "16"]) for scale in ("root", "log"))
+    assert root.decode(torch.tensor([[-50.0]])).prediction.tolist() == [0.0]
+    assert np.isfinite(log.decode(torch.tensor([[1e9]])).prediction).all()

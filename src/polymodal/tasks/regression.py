@@ -13,7 +13,7 @@ from polymodal.core import Combine
 from polymodal.core.shapes import Outputs
 from polymodal.tasks import metrics as measures
 from polymodal.tasks.base import Decoded, Head, Task
-from polymodal.tasks.targets import NumberColumn
+from polymodal.tasks.targets import NumberColumn, NumberScale
 
 __all__ = ["Regression"]
 
@@ -24,6 +24,9 @@ class Regression(Task):
     """A number, predicted in its own unit and trained in units of its spread among the training rows.
 
     `loss` is "squared", "absolute", or "huber" (Huber 1964, squared within one standard deviation, absolute beyond).
+    `scale` says on what it is learned: the number as it is ("linear"), its square "root", or its logarithm ("log", for
+    what acts by factors). Answers and metrics are in the unit of the target all the same; a number that has no root or
+    logarithm is refused.
     """
 
     reader: NumberColumn
@@ -31,23 +34,27 @@ class Regression(Task):
     headline = "r2"
 
     def __init__(
-        self, target: str, loss: Literal["squared", "absolute", "huber"] = "squared", weight: NonNegativeFloat = 1.0
+        self,
+        target: str,
+        loss: Literal["squared", "absolute", "huber"] = "squared",
+        scale: NumberScale = "linear",
+        weight: NonNegativeFloat = 1.0,
     ) -> None:
-        self.target, self.loss, self.weight = target, loss, weight
-        self.reader = NumberColumn(target)
+        self.target, self.loss, self.scale, self.weight = target, loss, scale, weight
+        self.reader = NumberColumn(target, scale)
 
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
         """One number, starting from the training mean."""
         return Head(views, width, torch.zeros(1), combine)
 
     def losses(self, outputs: Outputs, target: Tensor) -> Tensor:
-        """(n,) loss in squared (or absolute) standard deviations of the training target."""
-        scaled = ((target - self.reader.mean) / self.reader.spread).to(outputs.dtype)
+        """(n,) loss in squared (or absolute) standard deviations of the training target, on its scale."""
+        scaled = self.reader.scaled(target).to(outputs.dtype)
         return LOSSES[self.loss](outputs[:, 0], scaled, reduction="none")
 
     def decode(self, outputs: Outputs) -> Decoded:
         """Numbers in the unit of the target."""
-        return Decoded(outputs[:, 0].double().cpu().numpy() * self.reader.spread + self.reader.mean)
+        return Decoded(self.reader.unscaled(outputs[:, 0].double().cpu()).numpy())
 
     def truth(self, target: Tensor) -> np.ndarray:
         """The numbers themselves."""

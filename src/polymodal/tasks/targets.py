@@ -1,8 +1,8 @@
 """Target columns: labels, several labels at once, and numbers. A row without a target is unlabelled, never invented."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,29 @@ from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.kinds import Kind, absent, infer_kind, parse_labels, parse_numbers
 from polymodal.data.plain import Plain
 
-__all__ = ["LabelColumn", "NumberColumn", "TargetCells", "balanced_weights", "collate_targets", "scale_of"]
+__all__ = ["LabelColumn", "NumberColumn", "NumberScale", "TargetCells", "balanced_weights", "collate_targets", "scale_of"]
+
+
+NumberScale = Literal["linear", "root", "log"]
+"""On what a number is learned: as it is, its square root (amounts that spread the more the larger they are), or its
+logarithm (what acts by factors)."""
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """The way there and back, and what is said of numbers that have none."""
+
+    there: Callable[[Tensor], Tensor]
+    back: Callable[[Tensor], Tensor]
+    bound: str
+
+
+LARGEST = 700.0  # a larger power of e is beyond float64
+SCALES: Mapping[NumberScale, _Scale] = {
+    "linear": _Scale(lambda numbers: numbers, lambda places: places, ""),
+    "root": _Scale(torch.sqrt, lambda places: places.clamp(min=0.0).square(), " of at least 0"),
+    "log": _Scale(torch.log, lambda places: places.clamp(max=LARGEST).exp(), " above 0"),
+}
 
 
 @dataclass(frozen=True)
@@ -114,10 +136,10 @@ class LabelColumn(Column[TargetCells]):
 
 
 class NumberColumn(Column[TargetCells]):
-    """A number to predict; knows the mean and spread of the training rows."""
+    """A number to predict; knows the mean and spread of the training rows, of their roots or logarithms by `scale`."""
 
-    def __init__(self, target: str) -> None:
-        self.names, self.target = [target], target
+    def __init__(self, target: str, scale: NumberScale = "linear") -> None:
+        self.names, self.target, self.scale = [target], target, scale
         self.mean, self.spread = 0.0, 1.0
         self.kind: Kind | None = None
 
@@ -129,17 +151,19 @@ class NumberColumn(Column[TargetCells]):
         held = part[~absent(part, table.missing)]
         first = f'; the first value is "{str(held.iloc[0])[:80]}"' if len(held) else ""
         where = f'{table.source}, column "{self.target}"'
-        self.mean, self.spread = scale_of(numbers[np.isfinite(numbers)], where, first)
+        known = numbers[self._fits(numbers)]
+        self.mean, self.spread = scale_of(SCALES[self.scale].there(torch.from_numpy(known)).numpy(), where, first)
 
     def read(self, table: DataTable) -> TargetCells:
-        """Numbers; what cannot be read as a finite number is refused and the row is unlabelled."""
+        """Numbers; what is no finite number, or none on the scale, is refused and the row is unlabelled."""
         if self.kind is None:
             raise RuntimeError("fit or restore this column before reading")
         series = table.column(self.target)
         numbers, _ = parse_numbers(series, self.kind, table.missing)
-        known = np.isfinite(numbers)
+        known = self._fits(numbers)
         strange = np.flatnonzero(~known & ~absent(series, table.missing))
-        refusals = [Refusal(int(row), self.target, f'"{series.iloc[row]}" is not a finite number') for row in strange]
+        wanted = f"a finite number{SCALES[self.scale].bound}"
+        refusals = [Refusal(int(row), self.target, f'"{series.iloc[row]}" is not {wanted}') for row in strange]
         return TargetCells(known, np.where(known, numbers, self.mean), refusals=refusals)
 
     def collate(self, cells: TargetCells, rows: Rows) -> tuple[Values, list[Refusal]]:
@@ -158,6 +182,19 @@ class NumberColumn(Column[TargetCells]):
         """Take mean, spread and way of writing over."""
         self.mean, self.spread = float(state["mean"]), float(state["spread"])
         self.kind = None if state["kind"] is None else Kind.restore(state["kind"])
+
+    def scaled(self, numbers: Tensor) -> Tensor:
+        """(n,) numbers, in spreads from the mean of the training rows, on the scale."""
+        return (SCALES[self.scale].there(numbers) - self.mean) / self.spread
+
+    def unscaled(self, places: Tensor) -> Tensor:
+        """(n,) the way back."""
+        return SCALES[self.scale].back(places * self.spread + self.mean)
+
+    def _fits(self, numbers: np.ndarray) -> np.ndarray:
+        """(n,) whether each is finite on the scale."""
+        known: np.ndarray = torch.isfinite(SCALES[self.scale].there(torch.from_numpy(numbers))).numpy()
+        return known
 
 
 def scale_of(known: np.ndarray, where: str, first: str = "") -> tuple[float, float]:
