@@ -14,7 +14,15 @@ from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.kinds import Kind, absent, infer_kind, parse_labels, parse_numbers
 from polymodal.data.plain import Plain
 
-__all__ = ["LabelColumn", "NumberColumn", "NumberScale", "TargetCells", "balanced_weights", "collate_targets", "scale_of"]
+__all__ = [
+    "LabelColumn",
+    "NumberColumn",
+    "NumberScale",
+    "TargetCells",
+    "balanced_weights",
+    "collate_targets",
+    "scale_of",
+]
 
 
 NumberScale = Literal["linear", "root", "log"]
@@ -152,7 +160,7 @@ class NumberColumn(Column[TargetCells]):
         first = f'; the first value is "{str(held.iloc[0])[:80]}"' if len(held) else ""
         where = f'{table.source}, column "{self.target}"'
         known = numbers[self._fits(numbers)]
-        self.mean, self.spread = scale_of(SCALES[self.scale].there(torch.from_numpy(known)).numpy(), where, first)
+        self.mean, self.spread = scale_of(SCALES[self.scale].there(torch.tensor(known)).numpy(), where, first)
 
     def read(self, table: DataTable) -> TargetCells:
         """Numbers; what is no finite number, or none on the scale, is refused and the row is unlabelled."""
@@ -193,7 +201,7 @@ class NumberColumn(Column[TargetCells]):
 
     def _fits(self, numbers: np.ndarray) -> np.ndarray:
         """(n,) whether each is finite on the scale."""
-        known: np.ndarray = torch.isfinite(SCALES[self.scale].there(torch.from_numpy(numbers))).numpy()
+        known: np.ndarray = torch.isfinite(SCALES[self.scale].there(torch.tensor(numbers))).numpy()
         return known
 
 
