@@ -1,7 +1,7 @@
 """Warfarin: which weekly dose a patient turned out to need, by body, other drugs and genes (IWPC, Klein et al. 2009).
 
 5,919 patients of 22 sites who reached a stable dose, of the 6,256 in the file. A dose that is too low lets blood clot,
-one that is too high lets it run; the dose is known after weeks of trying, and half of its spread can be told before.
+one that is too high lets it run; which one is right is known after weeks of trying.
 
 What is missing is missing by site: site 9 has no VKORC1, four sites no height, and race hardly differs inside many. The
 mean dose of a site lies between 19 and 45 mg, so that a random split is an easier question than a new site: the site is
