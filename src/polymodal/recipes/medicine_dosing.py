@@ -32,7 +32,7 @@ from polymodal.training.batches import sweep
 
 __all__ = ["RECIPE"]
 
-SITES, FOLDS, SEEDS = range(1, 23), 11, 5
+SITES, FOLDS, SEEDS = range(1, 23), 11, 3
 """All sites, the parts that they are asked in, and how often drugs are learned together."""
 CHOSEN_ON = tuple(range(2, 23, 2))
 """Sites on which losses and dropout were compared; the others are told by themselves, too."""
