@@ -12,6 +12,7 @@ from polymodal.spec.parts import BALANCERS, FUSIONS, MODALITIES, OBJECTIVES, TAS
 
 NEEDED = {
     "columns": ["a", "b"], "column": "a", "target": "t", "time": "t", "event": "e", "between": ["a", "b"], "of": "a",
+    "member": "m", "described": ["a"],
 }  # fmt: skip
 EVERY = [(folder, name) for folder in (MODALITIES, TASKS, FUSIONS, OBJECTIVES, BALANCERS) for name in folder.parts()]
 

@@ -35,7 +35,10 @@ NAMES = [
     "womens_clothing",
     "xtb_ethanol",
 ]
-BY_HAND = {"camvid", "davis", "dlpfc", "emodb", "gas_drift", "protein", "tcga_gbmlgg", "tuxpaint_stamps", "xtb_ethanol"}
+BY_HAND = {
+    "camvid", "davis", "dlpfc", "emodb", "gas_drift", "iwpc_warfarin", "protein", "simulated_doses", "tcga_gbmlgg",
+    "tuxpaint_stamps", "xtb_ethanol"
+}  # fmt: skip
 """Sets that no command fetches."""
 
 
