@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from record import read, write
 
 from polymodal.core.seeding import numpy_generator
 from polymodal.data import sets
+from polymodal.data.tables import read_table
 from polymodal.evaluation.arms import Arm, Bench
 from polymodal.evaluation.effects import Effect, effect, mean_effect
 from polymodal.spec import Spec
@@ -33,7 +33,7 @@ ROWS, SEEDS, SPOILT = 5900, (0, 1), ("recommended", 0.4)
 def asked(folder: Path) -> Spec:
     """The spec of the set on some of its rows."""
     spec = sets.named("womens_clothing").spec()
-    table = pd.read_csv(spec["data"]["table"])
+    table = read_table(Path(spec["data"]["table"])).frame
     rows = numpy_generator(0, "balancers").permutation(len(table))[:ROWS]
     table.iloc[sorted(rows)].to_csv(folder / "reviews.csv", index=False)
     spec["data"] |= {"table": str(folder / "reviews.csv"), "split": {"test": 0.3, "seed": 42}}

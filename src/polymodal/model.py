@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -79,11 +80,8 @@ class Model(nn.Module):
         return self.fuse(tokens, shown)
 
     def _differentiable(self, batch: Batch, shown: Mapping[str, Tensor] | None) -> Representation:
-        """A representation whose slopes at the values of some modalities can be taken, and in training learned from.
-
-        Also where no gradients are recorded otherwise. The fast kernels of attention have no second derivative.
-        """
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        """A representation whose slopes at the values of some modalities can be taken, and in training learned from."""
+        with _followed():
             values = {n: part.followed() if n in self.followed else part for n, part in batch.inputs.items()}
             tokens = {name: self.encode(name, part, len(batch)) for name, part in values.items()}
             asked = {name: part for name, part in values.items() if name in self.followed}
@@ -112,7 +110,8 @@ class Model(nn.Module):
             alike.setdefault(id(given), []).append(name)
         read: dict[str, Representation] = {}
         for names in alike.values():
-            read |= self.sharing(seen[names[0]], names)
+            with _followed() if any(self.tasks[name].needs_input_gradient for name in names) else nullcontext():
+                read |= self.sharing(seen[names[0]], names)
         return {name: read[name] for name in tasks}
 
     def seen_by(self, task: str, representation: Representation) -> Representation:
@@ -123,8 +122,15 @@ class Model(nn.Module):
         shown = {name: part.present & (name not in hidden) for name, part in tokens.items()}
         if not self.tasks[task].needs_input_gradient:
             return self.fuse(tokens, shown)
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        with _followed():
             return replace(self.fuse(tokens, shown), inputs=representation.inputs)
+
+
+@contextmanager
+def _followed() -> Iterator[None]:
+    """Slopes are recorded, also where none are otherwise; the fast kernels of attention have no second derivative."""
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        yield
 
 
 class Ensemble(nn.Module):

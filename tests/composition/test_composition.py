@@ -1,4 +1,4 @@
-"""Every part works beside every other: pairwise over modality, fusion, task, balancer, missing pattern, precision."""
+"""Every part works beside every other: pairwise over modality, fusion, task, balancer, sharing, pattern, precision."""
 
 from dataclasses import dataclass, replace
 
@@ -24,6 +24,7 @@ AXES = [
     members("fusion"),
     members("tasks"),
     members("balancing"),
+    members("sharing"),
     PATTERNS,
     ["float32", "float64"],
 ]
@@ -65,7 +66,7 @@ def readable_target(task):
 
 
 def build(case) -> Scene:
-    modality, fusion, task, balancer, pattern, dtype = case
+    modality, fusion, task, balancer, sharing, pattern, dtype = case
     modalities = {
         "tested": make_part(modality, SMALL.get(modality.__name__, {})),
         "partner": FakeModality(columns=("fake_first", "fake_second")),
@@ -86,7 +87,7 @@ def build(case) -> Scene:
     inputs = {name: values.without(~held[:, place]) for place, (name, values) in enumerate(batch.inputs.items())}
     precision = getattr(torch, dtype)
     with seeded(0, "composition"):
-        model = Model(modalities, tasks, make_part(fusion), WIDTH).to(precision)
+        model = Model(modalities, tasks, make_part(fusion), WIDTH, make_part(sharing)).to(precision)
     inputs = {name: spread(values, lambda part: part.to(precision)) for name, values in inputs.items()}
     return Scene(model, replace(batch, inputs=inputs), make_part(balancer))
 
