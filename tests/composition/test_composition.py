@@ -32,6 +32,7 @@ CASES = covering(AXES)
 # A net that draws is as large as the picture, and works once for each step of drawing it.
 SMALL = {
     "Depth": {"of": "partner"},
+    "Detection": {"of": "partner"},
     "Family": {"described": ["partner"]},
     "Potential": {"of": "partner"},
     "Picture": {"size": 8, "base": 8, "steps": 2},

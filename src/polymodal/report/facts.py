@@ -27,6 +27,7 @@ KINDS = {
     "token_values": "token_numbers",
     "segmentation": "pixels",
     "depth": "depths",
+    "detection": "boxes",
     "potential": "token_numbers",
 }
 

@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-FREE = frozenset({"ranks", "texts", "spelled", "counts", "pixels", "depths"})
+FREE = frozenset({"ranks", "texts", "spelled", "counts", "pixels", "depths", "boxes"})
 """Kinds of answers that are no classes, however few of them there are."""
 
 

@@ -15,6 +15,7 @@ from polymodal.tasks.binary import Binary
 from polymodal.tasks.caption import Caption
 from polymodal.tasks.count import Count
 from polymodal.tasks.depth import Depth
+from polymodal.tasks.detection import Detection
 from polymodal.tasks.embedding import Embedding
 from polymodal.tasks.family import Family
 from polymodal.tasks.multiclass import Multiclass
@@ -39,6 +40,7 @@ __all__ = [
     "Count",
     "Decoded",
     "Depth",
+    "Detection",
     "Embedding",
     "Family",
     "Head",

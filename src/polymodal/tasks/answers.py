@@ -29,11 +29,12 @@ AnswerKind = Literal[
     "token_numbers",
     "pixels",
     "depths",
+    "boxes",
 ]
 """One label · one label of an order · several labels at once · a number · how many · how soon something happens · the
 rank of what was looked for · a text · a text sign by sign · one of many alike questions, which the truth names
 beside its answer (`OF_MEMBER`) · a label for each token · a number for each token · a label
-for each pixel · a distance for each pixel."""
+for each pixel · a distance for each pixel · boxes around things."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Answers:
     (n, classes) go with all but numbers. Where `kind` is "times" the truth is (n,) `OUTCOME`, the prediction (n,) a
     risk, larger where the event comes sooner, and `curves` may tell how likely it has not happened yet. Of "pixels" the
     truth is (n, classes) how many there are, and the prediction (n, classes, classes) for which of them they are taken;
-    of "depths" the truth is (n,) how many are known, and the prediction (n, 3) sums over them.
+    of "depths" the truth is (n,) how many are known, and the prediction (n, 3) sums over them; of "boxes" the truth is
+    (n, classes) how many there are, and the prediction (n,) what `boxes.matched` makes of those that were told.
     """
 
     kind: AnswerKind

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from polymodal.tasks.answers import AnswerKind, Answers
+from polymodal.tasks.boxes import average_precision
 from polymodal.tasks.by_member import member_scores
 from polymodal.tasks.hazards import Curves
 from polymodal.tasks.pooled import table_scores
@@ -39,6 +40,7 @@ __all__ = [
     "LOWER_IS_BETTER",
     "AnswerKind",
     "Answers",
+    "box_scores",
     "by_row",
     "c_index",
     "classification",
@@ -187,6 +189,13 @@ def depth_scores(known: ArrayLike, sums: ArrayLike) -> dict[str, float]:
     `known` (n,) counts them in each row; `sums` (n, 3) are those of relative errors, of hits, and of squared errors.
     """
     return _single(Answers("depths", np.asarray(known), np.asarray(sums, dtype=np.float64)))
+
+
+def box_scores(counts: ArrayLike, found: ArrayLike, classes: Sequence[str]) -> dict[str, float]:
+    """ap50, the mean over classes, and ap50_CLASS of each, from counts (n, classes) and what `boxes.matched` gives."""
+    return _single(
+        Answers("boxes", np.asarray(counts, dtype=np.float64), np.asarray(found, dtype=object), None, classes)
+    )
 
 
 def by_row(answers: Answers) -> dict[str, np.ndarray]:
@@ -364,6 +373,13 @@ def _depths(answers: Answers, weights: np.ndarray) -> Draws:
     }
 
 
+def _boxes(answers: Answers, weights: np.ndarray) -> Draws:
+    each = average_precision(answers.truth, answers.prediction, weights)
+    return {"ap50": mean_of_defined(each)} | {
+        f"ap50_{name}": each[:, place] for place, name in enumerate(answers.classes)
+    }
+
+
 _MEASURES = {
     "classes": _classes,
     "ordered": _ordered,
@@ -379,4 +395,5 @@ _MEASURES = {
     "members": _members,
     "pixels": _pixels,
     "depths": _depths,
+    "boxes": _boxes,
 }

@@ -11,7 +11,7 @@ from polymodal.core.masking import keep
 from polymodal.encoders.pyramid_decoder import PyramidDecoder
 from polymodal.tasks.base import TaughtHead
 
-__all__ = ["PixelHead"]
+__all__ = ["PixelHead", "finest"]
 
 LARGE = 64
 """The shorter side from which on every second place teaches: neighbours say nearly the same, for four times the work.
@@ -55,18 +55,31 @@ class PixelHead(TaughtHead):
 
     def _numbers(self, representation: Representation, rows: Tensor, size: tuple[int, int]) -> Tensor:
         """(n, outputs, height, width) of this size for some of the rows."""
-        cells, prior = representation.tokens[self.of], self.decoder.prior.view(1, -1, 1, 1)
-        nothing = prior.expand(len(rows), -1, *size)
-        present = cells.present[rows]
-        if not present.any():
+        made, present = finest(self.decoder, representation, self.of, rows)
+        nothing = self.decoder.prior.view(1, -1, 1, 1).expand(len(rows), -1, *size)
+        if made is None:
             return nothing
-        grid = representation.unfused[self.of].grid
-        if grid is None:
-            raise _no_grid(self.of)
-        made = self.decoder(keep(cells.values, cells.mask)[rows], grid.gather(rows))
         if made.shape[2:] != size:
             made = F.interpolate(made, size, mode="bilinear", align_corners=False)
         return torch.where(present.view(-1, 1, 1, 1), made, nothing)
+
+
+def finest(
+    decoder: PyramidDecoder, representation: Representation, of: str, rows: Tensor
+) -> tuple[Tensor | None, Tensor]:
+    """What a decoder makes of the pictures of some rows, (n, outputs, h, w), and (n,) which of them have one.
+
+    None where no row has one; of rows without one it says nothing that counts. Raises UsageProblem for a modality
+    whose tokens stand in no grid.
+    """
+    cells = representation.tokens[of]
+    present = cells.present[rows]
+    if not present.any():
+        return None, present
+    grid = representation.unfused[of].grid
+    if grid is None:
+        raise _no_grid(of)
+    return decoder(keep(cells.values, cells.mask)[rows], grid.gather(rows)), present
 
 
 def _no_grid(of: str) -> UsageProblem:

@@ -24,7 +24,7 @@ __all__ = ["check_task", "example_targets"]
 
 
 def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> dict[str, DataTable]:
-    """Tables with one target column each, about a fifth of the rows unlabelled: numbers, labels, tags, pictures, maps.
+    """Tables with one target column each, about a fifth of the rows unlabelled: numbers, labels, tags, boxes, maps.
 
     One holds lists of two numbers, one has the columns "time" and "event", and one a column "member" that says of which
     of two questions a label is. Each kind of task can read at least one of them.
@@ -39,6 +39,8 @@ def example_targets(rows: int = 40, seed: int = 0, column: str = "target") -> di
         "tags": draw.choice(["red", "blue", "red;blue", "green;red", ";"], size=rows).tolist(),
         "lists of numbers": draw.choice(["0.5;1.5", "1.5;-2", ";0.5", "-2;2.5"], size=rows).tolist(),
     }
+    boxes = ["[]", '[[0.1, 0.2, 0.6, 0.9, "car"]]', '[[0, 0, 1, 0.5, "sign"]]']
+    contents["boxes"] = [boxes[row % 3] for row in range(rows)]
     labelled = draw.random(rows) >= 0.2
     watched = {
         "time": [f"{time:.2f}" for time in draw.exponential(size=rows)],
