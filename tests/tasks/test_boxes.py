@@ -9,6 +9,7 @@ import pytest
 from polymodal.core import DataError
 from polymodal.core.seeding import numpy_generator
 from polymodal.data.base import DataTable
+from polymodal.modalities import Image
 from polymodal.tasks.boxes import BoxColumn, average_precision, matched, overlaps
 
 CAR = [0.1, 0.2, 0.6, 0.9, "car"]
@@ -25,7 +26,7 @@ def read(column: BoxColumn, table: DataTable):
 
 
 def fitted(*cells: object, names: list[str] | None = None) -> BoxColumn:
-    column, table = BoxColumn("boxes", names), table_of(*cells)
+    column, table = BoxColumn("boxes", "view", names), table_of(*cells)
     column.fit(table, np.arange(len(table)))
     return column
 
@@ -84,9 +85,23 @@ def test_training_rows_without_a_box_are_an_error_and_names_hold_what_is_not_the
     column = fitted([CAR], names=["bus", "car"])
     assert column.classes == ["bus", "car"]
     assert column.counts == [0, 1]
-    again = BoxColumn("boxes", ["bus", "car"])
+    again = BoxColumn("boxes", "view", ["bus", "car"])
     again.restore(json.loads(json.dumps(column.state())))
     assert again.state() == column.state()
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_padded_pictures_have_other_sides_than_boxes(padded: bool) -> None:
+    pictures = [np.full((8, 16, 3), 10 * row, dtype=np.uint8) for row in range(4)]
+    table = DataTable(pd.DataFrame({"view": pd.Series(pictures), "boxes": pd.Series([[CAR]] * 4)}))
+    view, column = Image("view", size=8, padded=padded), fitted([CAR])
+    view.reader.fit(table, np.arange(4))
+    inputs = {"view": (view.reader, view.reader.read(table))}
+    if padded:
+        with pytest.raises(DataError, match="boxes-misfit"):
+            column.beside(column.read(table), inputs)
+    else:
+        assert column.beside(column.read(table), inputs).present.all()
 
 
 def test_overlap_by_hand() -> None:

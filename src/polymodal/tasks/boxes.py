@@ -11,6 +11,7 @@ import torch
 from polymodal.core import DataError, Refusal, Values
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.gallery import filled
+from polymodal.data.imaging import ImageColumn
 from polymodal.data.plain import Plain
 
 __all__ = ["BoxCells", "BoxColumn", "average_precision", "matched", "overlaps"]
@@ -36,8 +37,8 @@ class BoxColumn(Column[BoxCells]):
     often each is there, and how large boxes are.
     """
 
-    def __init__(self, target: str, names: Sequence[str] | None) -> None:
-        self.names, self.target, self.told = [target], target, names
+    def __init__(self, target: str, of: str, names: Sequence[str] | None) -> None:
+        self.names, self.target, self.of, self.told = [target], target, of, names
         self.classes: list[str] = [] if names is None else list(names)
         self.counts, self.size = [0] * len(self.classes), [0.0, 0.0]
 
@@ -74,6 +75,19 @@ class BoxColumn(Column[BoxCells]):
             kept = [[*box[:4], places[box[4]]] for box in boxes or []] if present[row] else []
             values[row] = np.array(kept, dtype=np.float32).reshape(-1, 5)
         return BoxCells(present, values, refusals=refusals)
+
+    def beside(self, cells: BoxCells, inputs: Mapping[str, tuple[Column[Any], Cells]]) -> BoxCells:
+        """The same cells. Raises DataError where pictures are padded: their sides are no longer those of the boxes."""
+        column = inputs[self.of][0] if self.of in inputs else None
+        if isinstance(column, ImageColumn) and column.learned.canvas.padded:
+            raise DataError(
+                "boxes-misfit",
+                where=f'column "{self.target}"',
+                expected="pictures that fill what they are brought to",
+                found=f'padded pictures in "{self.of}"',
+                remedy="do not pad them (padded: false)",
+            )
+        return cells
 
     def collate(self, cells: BoxCells, rows: Rows) -> tuple[Values, list[Refusal]]:
         """The boxes of these rows under the name "target"."""

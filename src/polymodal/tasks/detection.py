@@ -62,7 +62,7 @@ class Detection(Task):
     ) -> None:
         self.target, self.of, self.names, self.most, self.weight = target, of, names, most, weight
         self.follows: str | None = of
-        self.reader = BoxColumn(target, names)
+        self.reader = BoxColumn(target, of, names)
 
     @property
     def classes(self) -> Sequence[str]:
