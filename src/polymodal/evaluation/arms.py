@@ -81,6 +81,13 @@ class Bench:
         """The runs of an arm, one for each seed."""
         return [self._fitted(arm, seed, self._best_rate(arm)) for seed in self.seeds]
 
+    def validation(self, arm: Arm) -> float:
+        """The best validation loss of an arm in shares of the untrained model's: the mean over tasks and seeds.
+
+        Its validation rows have their own answers, whatever is spoilt in training.
+        """
+        return float(np.mean([_validation_loss(place) for place in self.folders(arm)]))
+
     def cosines(self, arm: Arm) -> list[Mapping[str, Any]]:
         """What training told of the directions of the tasks' gradients, for all seeds: {"step", "names", "cosines"}."""
         places = [self._place(arm, seed, self._best_rate(arm)) for seed in self.seeds]

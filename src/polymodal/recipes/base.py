@@ -14,10 +14,11 @@ from polymodal.data import sets
 from polymodal.data.listing import files_beside
 from polymodal.data.tables import read_table
 from polymodal.evaluation import judge_run
+from polymodal.evaluation.effects import Effect
 from polymodal.report import build_report
 from polymodal.spec import Spec
 
-__all__ = ["Finding", "Kitchen", "Recipe", "Told", "figure"]
+__all__ = ["Finding", "Kitchen", "Recipe", "Told", "figure", "gain"]
 
 TINY = {"train.epochs": 1, "train.members": 1, "train.batch_size": 32}
 TINY_ROWS = 64
@@ -119,3 +120,9 @@ def figure(told: Mapping[str, Any], task: str, metric: str, what: str) -> Findin
     """One metric of one task of a judged run."""
     entry = told["tasks"][task]
     return Finding(what, float(entry["metrics"][metric]), entry["intervals"].get(metric), int(entry["n"]))
+
+
+def gain(what: str, found: Effect) -> Finding:
+    """How much better one way of learning is than another."""
+    interval = None if found.low is None or found.high is None else (found.low, found.high)
+    return Finding(what, found.difference, interval)

@@ -22,10 +22,9 @@ from polymodal.data.base import Rows
 from polymodal.evaluation import Design, Question, bootstrap
 from polymodal.evaluation.arms import Bench
 from polymodal.evaluation.baselines import boosting, linear, trivial
-from polymodal.evaluation.effects import Effect
 from polymodal.evaluation.transfer import transfer
 from polymodal.model import Model
-from polymodal.recipes.base import Finding, Kitchen, Recipe, Told
+from polymodal.recipes.base import Finding, Kitchen, Recipe, Told, gain
 from polymodal.run.fitting import Fitted
 from polymodal.tasks.metrics import Answers
 from polymodal.training.batches import sweep
@@ -98,9 +97,9 @@ def _by_drug(kitchen: Kitchen) -> list[Finding]:
     told, found = transfer(bench), []
     for drug in bench.names:
         found += [Finding(f"{drug}, r2 alone", told.alone[drug]), Finding(f"{drug}, r2 together", told.together[drug])]
-        found.append(_effect(f"{drug}, r2, together less alone", told.gains[drug]))
+        found.append(gain(f"{drug}, r2, together less alone", told.gains[drug]))
     for drug in (name for name in bench.names if name != UNRELATED):
-        found.append(_effect(f"{drug}, r2, with {UNRELATED} less without", told.helps[drug][UNRELATED]))
+        found.append(gain(f"{drug}, r2, with {UNRELATED} less without", told.helps[drug][UNRELATED]))
     read = pd.concat([_enzyme(run.open_run(bench.out / f"together_seed-{seed}").fitted) for seed in seeds])
     for who in read.columns:
         for group, values in read.groupby(level=0)[who]:
@@ -135,11 +134,6 @@ def _read(features: np.ndarray, people: pd.DataFrame) -> np.ndarray:
     """(people,) a ridge regression's reading of the activity of each fifth of the people, taught by the others."""
     reader = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 11)))
     return cross_val_predict(reader, features, people["activity"], groups=people["site"], cv=GroupKFold(5))
-
-
-def _effect(what: str, found: Effect) -> Finding:
-    known = found.low is not None and found.high is not None
-    return Finding(what, found.difference, cast("tuple[float, float]", (found.low, found.high)) if known else None)
 
 
 # On the sites in CHOSEN_ON one model has a mean error of 8.53 and 8.65 mg (two seeds), three have 8.60; with a loss of

@@ -13,6 +13,7 @@ NAMES = [
     "chebi20",
     "davis",
     "dlpfc",
+    "drawn_roads",
     "drawn_volumes",
     "drawn_world",
     "easy_vqa",

@@ -10,7 +10,9 @@ from polymodal.data.sets.base import DataSet
 
 __all__ = ["find", "get", "list", "named"]
 
-MACHINERY = frozenset({"base", "catalogue", "drawn_questions", "drawn_scenes", "origins", "places"})
+MACHINERY = frozenset(
+    {"base", "catalogue", "drawn_questions", "drawn_scenes", "origins", "places", "road_pictures", "road_scenes"}
+)
 
 
 def list() -> Sequence[Mapping[str, object]]:  # noqa: A001, read as sets.list()
