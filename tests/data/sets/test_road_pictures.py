@@ -57,7 +57,7 @@ def test_what_stands_to_the_left_is_seen_on_the_left() -> None:
     assert truck[2] < 0.5 < car[0]
     redness = view.picture[:, :, 0].astype(int) - view.picture[:, :, 1]
     assert redness[:, :36].max() > 80
-    assert redness[24, :12].max() <= 0
+    assert redness[24, :9].max() <= 0
 
 
 def test_what_is_hidden_has_no_box_and_roles_are_of_what_is_seen() -> None:

@@ -6,10 +6,10 @@ user's cache folder.
 
 >>> from polymodal.data import sets
 >>> [entry["name"] for entry in sets.list()]  # doctest: +NORMALIZE_WHITESPACE
-['ad_csf', 'biotac_sp', 'camvid', 'chebi20', 'davis', 'dlpfc', 'drawn_roads', 'drawn_volumes', 'drawn_world', 'easy_vqa',
- 'emodb', 'emoji_noto', 'fsdd', 'gas_drift', 'glyphs', 'impac_autism', 'iwpc_warfarin', 'nlvr_small', 'protein',
- 'senses_digits', 'simulated_doses', 'tcga_gbmlgg', 'toxcast', 'turned_digits', 'tuxpaint_stamps', 'video_digits',
- 'womens_clothing', 'xtb_ethanol']
+['ad_csf', 'biotac_sp', 'camvid', 'chebi20', 'davis', 'dlpfc', 'drawn_roads', 'drawn_volumes', 'drawn_world',
+ 'easy_vqa', 'emodb', 'emoji_noto', 'fsdd', 'gas_drift', 'glyphs', 'impac_autism', 'iwpc_warfarin', 'nlvr_small',
+ 'protein', 'senses_digits', 'simulated_doses', 'tcga_gbmlgg', 'toxcast', 'turned_digits', 'tuxpaint_stamps',
+ 'video_digits', 'womens_clothing', 'xtb_ethanol']
 >>> sorted(sets.named("glyphs").tables)
 ['glyphs.parquet']
 
