@@ -112,12 +112,12 @@ def test_a_plan_taken_up_at_any_step_goes_on_as_one_that_was_never_left(small: S
     rest = list(load(Plan(small.samples, small.rows["train"], 16, seed=3), start, 10, workers))
     assert torch.equal(torch.get_rng_state(), before)
     assert len(rest) == 10 - start
-    assert all(same(one, other) for one, other in zip(whole[start:], rest, strict=True))
+    assert all(same(one, other) for [one], [other] in zip(whole[start:], rest, strict=True))
 
 
 def test_a_batch_holds_the_rows_of_its_step_and_their_values(small: Small) -> None:
     plan = Plan(small.samples, small.rows["validation"], 5, seed=0)
-    for step, batch in enumerate(load(plan, 0, 8, 0)):
+    for step, [batch] in enumerate(load(plan, 0, 8, 0)):
         assert batch.rows.tolist() == plan.rows_of(step).tolist()
         assert same(batch, small.samples.batch(plan.rows_of(step)))
 
@@ -130,6 +130,25 @@ def test_a_sweep_takes_each_row_once_and_in_order(small: Small, batch_size: int,
     assert torch.cat([batch.rows for batch in batches]).tolist() == rows.tolist()
     assert max(map(len, batches)) <= batch_size
     assert all(same(batch, small.samples.batch(batch.rows.numpy())) for batch in batches)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 7])
+def test_the_parts_of_a_step_are_its_rows(small: Small, parts: int) -> None:
+    rows = small.rows["validation"]
+    whole = Plan(small.samples, rows, 5, seed=0)
+    for step in range(8):
+        cut = [Plan(small.samples, rows, 5, 0, 1, parts, slice(rank, None, 2))[step] for rank in range(2)]
+        found = [batch.rows.tolist() for half in cut for batch in half]
+        assert sorted(row for part in found for row in part) == sorted(whole.rows_of(step).tolist())
+        assert all(found)
+        assert max(map(len, found)) <= -(-5 // parts)
+
+
+def test_shares_of_a_sweep_are_the_sweep(small: Small) -> None:
+    rows = small.rows["validation"]
+    shares = [list(sweep(small.samples, rows, 3, 0, slice(rank, None, 2))) for rank in range(2)]
+    assert [batch.rows.tolist() for batch in shares[1]] == [rows[3:6].tolist(), rows[9:12].tolist(), rows[15:].tolist()]
+    assert sum(len(batch) for share in shares for batch in share) == len(rows)
 
 
 def test_a_sweep_over_no_rows_has_no_batch(small: Small) -> None:

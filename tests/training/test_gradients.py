@@ -12,6 +12,7 @@ from polymodal.fusion import Bottleneck, Early, Fusion, Intermediate, Late
 from polymodal.model import Model
 from polymodal.training import Settings
 from polymodal.training.gradients import (
+    Suspects,
     TaskGradients,
     diverged,
     gramian,
@@ -263,14 +264,14 @@ def test_the_error_names_the_rows_of_the_table_and_the_tasks_they_spoil(small: S
     made = {name: outputs.detach().clone() for name, outputs in small.model(batch).items()}
     made["score"][3] = torch.inf
     made["sick"][6] = torch.nan  # row 70 has no label for it
-    told = diverged(small.model, made, batch, 12, "loss")
+    told = diverged(Suspects.of(small.model, made, batch), 12, "loss")
     assert (told.code, told.where, told.exit_code) == ("non-finite-loss", "training, step 12", 5)
     assert told.found == "task score; rows 67"
     made["sick"][7] = torch.nan
-    assert diverged(small.model, made, batch, 12, "loss").found == "task sick, score; rows 67, 71"
+    assert diverged(Suspects.of(small.model, made, batch), 12, "loss").found == "task score, sick; rows 67, 71"
 
 
 def test_where_no_loss_is_to_blame_the_whole_batch_is_named_and_long_lists_are_cut(small: Small, batch: Batch) -> None:
-    told = diverged(small.model, small.model(batch), batch, 3, "gradient")
+    told = diverged(Suspects.of(small.model, small.model(batch), batch), 3, "gradient")
     assert "no single task" in told.found
     assert told.found.endswith("rows " + ", ".join(map(str, range(20))) + " and 44 more")

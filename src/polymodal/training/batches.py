@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from multiprocessing import connection, parent_process
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,9 +17,13 @@ from polymodal.data.samples import Samples
 
 __all__ = ["Plan", "leave_with_parent", "load", "sweep"]
 
+T = TypeVar("T")
 
-class Plan(Dataset[Batch]):
-    """Batch number `step` of training: epochs are shuffled passes over the rows, each shuffled by seed and epoch.
+
+class Plan(Dataset[list[Batch]]):
+    """Step number `step` of training: epochs are shuffled passes over the rows, each shuffled by seed and epoch.
+
+    The rows of a step are cut into `parts`, of which those in `own` are given, without empty ones.
 
     Where the samples say which rows belong together, these follow one another, so that what they share is read and
     encoded once for all of them; a block that does not fit goes on in the next step. The rows of `mix` steps are then
@@ -27,9 +31,18 @@ class Plan(Dataset[Batch]):
     want several times in an epoch come as often; of those that they want less than once, another share comes each time.
     """
 
-    def __init__(self, samples: Samples, rows: Rows, batch_size: int, seed: int, mix: int = 1) -> None:
+    def __init__(
+        self,
+        samples: Samples,
+        rows: Rows,
+        batch_size: int,
+        seed: int,
+        mix: int = 1,
+        parts: int = 1,
+        own: slice = slice(None),
+    ) -> None:
         self.samples, self.rows, self.batch_size, self.seed = samples, np.asarray(rows), batch_size, seed
-        self.mix = mix
+        self.mix, self.parts, self.own = mix, parts, own
         self.per_epoch = max(1, -(-self._count() // batch_size))
         self._shuffled: tuple[int, Rows] = (-1, self.rows)
 
@@ -68,8 +81,9 @@ class Plan(Dataset[Batch]):
             parts += [*[rows] * whole, generator.permutation(rows)[:more]]
         return np.concatenate(parts)
 
-    def __getitem__(self, step: int) -> Batch:
-        return self.samples.batch(self.rows_of(step))
+    def __getitem__(self, step: int) -> list[Batch]:
+        pieces = np.array_split(self.rows_of(step), self.parts)[self.own]
+        return [self.samples.batch(rows) for rows in pieces if len(rows)]
 
 
 class Sweep(Dataset[Batch]):
@@ -83,18 +97,18 @@ class Sweep(Dataset[Batch]):
         return self.samples.batch(self.pieces[piece])
 
 
-def load(plan: Plan, start: int, stop: int, workers: int) -> Iterator[Batch]:
-    """The batches of the steps from `start` to `stop`, made here or by `workers` processes; the same either way."""
+def load(plan: Plan, start: int, stop: int, workers: int) -> Iterator[list[Batch]]:
+    """The parts of the steps from `start` to `stop`, made here or by `workers` processes; the same either way."""
     return _pull(plan, range(start, stop), workers)
 
 
-def sweep(samples: Samples, rows: Rows, batch_size: int, workers: int = 0) -> Iterator[Batch]:
-    """The given rows once, in order, in batches."""
+def sweep(samples: Samples, rows: Rows, batch_size: int, workers: int = 0, own: slice = slice(None)) -> Iterator[Batch]:
+    """The given rows once, in order, in batches; of these only those in `own`."""
     pieces = Sweep(samples, rows, batch_size)
-    return _pull(pieces, range(len(pieces.pieces)), workers)
+    return _pull(pieces, range(len(pieces.pieces))[own], workers)
 
 
-def _pull(batches: Dataset[Batch], steps: range, workers: int) -> Iterator[Batch]:
+def _pull(batches: Dataset[T], steps: range, workers: int) -> Iterator[T]:
     if workers == 0:
         return (batches[step] for step in steps)
     # The generator is given so that the loader leaves the global random state alone.

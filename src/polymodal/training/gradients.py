@@ -17,6 +17,7 @@ from polymodal.training.settings import Settings
 
 __all__ = [
     "Alone",
+    "Suspects",
     "TaskGradients",
     "all_losses",
     "cosines",
@@ -246,42 +247,56 @@ def features(model: Model, *seen: Representation) -> list[Tensor]:
     return list({id(part): part for part in read if part.requires_grad}.values())
 
 
-def cosines(losses: Tensor, places: Sequence[Tensor]) -> list[list[float | None]]:
-    """(tasks, tasks) cosines of the gradients of `losses` (tasks,) at the given tensors.
+def cosines(products: Tensor) -> list[list[float | None]]:
+    """(tasks, tasks) cosines of gradients by their inner products.
 
     None for a task without labels, or whose gradient is zero there.
     """
-    products = gramian(losses, places)
     sizes = products.diagonal().sqrt()
     found = products / (sizes.unsqueeze(1) * sizes)
     return [[cosine if math.isfinite(cosine) else None for cosine in row] for row in found.tolist()]
 
 
-def diverged(
-    model: Model,
-    outputs: Mapping[str, Tensor],
-    batch: Batch,
-    step: int,
-    what: str,
-    others: Mapping[str, Tensor] = MappingProxyType({}),
-) -> DivergedError:
-    """The error for a loss or gradient that is not finite; names the tasks and the rows that have it.
+@dataclass(frozen=True)
+class Suspects:
+    """Tasks, objectives and rows whose loss is not finite, and all `seen` rows."""
 
-    `others` are losses that belong to no single row, by name.
-    """
-    culprits, rows = [], set()
-    for name in outputs:
-        each = sample_losses(model, name, outputs, batch)
-        bad = ~torch.isfinite(each)
-        if bad.any():
-            culprits.append(name)
-            rows |= set(batch.rows[batch.targets[name].present][bad].tolist())
-    broken = [name for name, loss in others.items() if not bool(torch.isfinite(loss))]
-    named = "; ".join(
-        f"{kind} {', '.join(names)}" for kind, names in (("task", culprits), ("objective", broken)) if names
-    )
+    tasks: frozenset[str] = frozenset()
+    objectives: frozenset[str] = frozenset()
+    rows: frozenset[int] = frozenset()
+    seen: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        outputs: Mapping[str, Tensor],
+        batch: Batch,
+        others: Mapping[str, Tensor] = MappingProxyType({}),
+    ) -> "Suspects":
+        """Those of one batch; `others` are losses that belong to no single row, by name."""
+        tasks, rows = set(), set()
+        for name in outputs:
+            each = sample_losses(model, name, outputs, batch)
+            bad = ~torch.isfinite(each)
+            if bad.any():
+                tasks.add(name)
+                rows |= set(batch.rows[batch.targets[name].present][bad].tolist())
+        broken = {name for name, loss in others.items() if not bool(torch.isfinite(loss))}
+        return cls(frozenset(tasks), frozenset(broken), frozenset(rows), frozenset(batch.rows.tolist()))
+
+    def __or__(self, other: "Suspects") -> "Suspects":
+        return Suspects(
+            self.tasks | other.tasks, self.objectives | other.objectives, self.rows | other.rows, self.seen | other.seen
+        )
+
+
+def diverged(suspects: Suspects, step: int, what: str) -> DivergedError:
+    """The error for a loss or gradient that is not finite; names the tasks and the rows that have it."""
+    kinds = (("task", suspects.tasks), ("objective", suspects.objectives))
+    named = "; ".join(f"{kind} {', '.join(sorted(names))}" for kind, names in kinds if names)
     named = named or "no single task (all losses are finite)"
-    shown = sorted(rows) if rows else sorted(batch.rows.tolist())
+    shown = sorted(suspects.rows or suspects.seen)
     listed = ", ".join(map(str, shown[:20])) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "")
     return DivergedError(
         f"non-finite-{what}",

@@ -2,31 +2,33 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 from polymodal.balancing.base import Balancer
-from polymodal.core import Batch
+from polymodal.core import Batch, DivergedError
 from polymodal.core.masking import keep
-from polymodal.core.seeding import reseed, seeded, torch_generator
+from polymodal.core.seeding import seeded
 from polymodal.data.base import Rows
 from polymodal.data.samples import Samples
 from polymodal.model import Model
 from polymodal.objectives.base import contrasting
-from polymodal.training import checkpoints, gradients
+from polymodal.training import checkpoints
 from polymodal.training.batches import Plan, load, sweep
+from polymodal.training.company import Company, company
 from polymodal.training.learner import Judged, Learner
 from polymodal.training.modulation import make_modulation
 from polymodal.training.predicting import at_once
 from polymodal.training.settings import Settings
 from polymodal.training.state import TrainingState
+from polymodal.training.steps import Stepper, check_parts
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -53,6 +55,8 @@ class Trainer:
     folder: Path | None
     report: Report
     stopping: Callable[[], bool]
+    company: Company
+    held: list[Mapping[str, Any]]
 
     @property
     def total(self) -> int:
@@ -67,71 +71,29 @@ class Trainer:
         rising = min(1.0, (step + 1) / max(1.0, warm * self.total))
         return rising * 0.5 * (1.0 + math.cos(math.pi * max(0.0, share - warm) / max(1e-9, 1.0 - warm)))
 
-    def step(self, batch: Batch) -> Tensor:
-        """One step of gradient descent; (tasks,) the losses, NaN for a task without labels in the batch."""
-        state, settings, learner = self.state, self.settings, self.state.learner
-        number = state.counters.step
-        generator = torch_generator(settings.seed, "perturb", number)
-        reseed(settings.seed, "dropout", number)
-        with self.fabric.autocast():
-            untouched = batch
-            batch, representation = learner.represented(batch, settings.modality_dropout, generator)
-            judged = learner.judge(batch, representation, untouched)
-            if state.modulation is not None:
-                judged = state.modulation.asked(judged)
-            penalty = learner.penalties()
-        objective, known = judged.lowered, judged.known
-        if settings.cosines and number % settings.cosines == 0:
-            found = gradients.cosines(judged.losses, gradients.features(learner.model, *judged.seen))
-            self.report({"event": "cosines", "step": number, "names": learner.names, "cosines": found})
-        products, held = self._compared(objective, judged)
-        weights = state.balancer.weights(objective.detach(), products)
-        for group in state.optimiser.param_groups:
-            group["lr"] = settings.lr * self.rate(number)
-        if known.any():
-            total = objective @ weights if known.all() else keep(objective * weights, known).sum()
-            loss = total if penalty is None else total + penalty
-            self._guard(loss, "loss", judged, batch)
-            state.optimiser.zero_grad()
-            if held is not None:
-                held.fill(weights, penalty)
-            elif state.modulation is not None:
-                state.modulation.backward(self.fabric, loss, judged, weights, number)
-            else:
-                self.fabric.backward(loss)
-            self._descend(judged, batch)
-        state.counters.step += 1
-        if state.counters.step % AVERAGED_EVERY == 0:
-            state.average()
-        return judged.losses.detach()
-
-    def _compared(self, objective: Tensor, judged: Judged) -> tuple[Tensor | None, gradients.TaskGradients | None]:
-        """The inner products of the task gradients, where the balancer asks for them.
-
-        Also the gradients themselves, where they are compared at all weights: the step then needs no further pass.
-        """
-        state, settings = self.state, self.settings
-        if not state.balancer.needs_gramian:
-            return None, None
-        places = gradients.gramian_places(state.model, judged.seen, settings)
-        if settings.gramian_at != "parameters" or state.modulation is not None:
-            return gradients.gramian(objective, places), None
-        held = gradients.TaskGradients.of(objective, state.live)
-        return held.gramian(places), held
-
-    def _descend(self, judged: Judged, batch: Batch) -> None:
-        """Move the weights by their gradients."""
-        norm = torch.nn.utils.clip_grad_norm_(self.state.live, self.settings.clip)
-        self._guard(norm, "gradient", judged, batch)
-        self.state.optimiser.step()
-
-    def _guard(self, value: Tensor, what: str, judged: Judged, batch: Batch) -> None:
-        """Stop before the weights are touched by a number that is not finite."""
-        if not math.isfinite(value.item()):
+    def step(self, parts: Sequence[Batch]) -> Tensor:
+        """One step of gradient descent; (names,) the losses, NaN where nothing is labelled in these rows."""
+        counters = self.state.counters
+        stepper = Stepper(self.fabric, self.state, self.settings, self.report, self.company)
+        try:
+            losses = stepper.step(parts, self.settings.lr * self.rate(counters.step))
+        except DivergedError:
             self.checkpoint()
-            names = self.state.learner.names
-            others = {name: judged.losses[at] for at, name in enumerate(names) if judged.known[at] and "." in name}
-            raise gradients.diverged(self.state.model, judged.outputs, batch, self.state.counters.step, what, others)
+            raise
+        counters.step += 1
+        if counters.step % AVERAGED_EVERY == 0:
+            self.state.average()
+        return losses
+
+    def agreed(self, value: float) -> float:
+        """What process 0 says: clocks and wishes differ, and all must do the same."""
+        return value if self.company.size == 1 else float(self.company.first(torch.tensor([value]).double()))
+
+    def pass_on(self) -> None:
+        """Tell what other processes have to tell."""
+        for event in self.company.every(self.held):
+            self.report(event)
+        self.held.clear()
 
     def checkpoint(self) -> None:
         """Commit the whole state, where a folder was given."""
@@ -156,23 +118,60 @@ def train(
     receives checkpoints, and a valid one there is continued from. `watch` is a function that is told what happens, and
     one that says whether to stop; then the state is saved and Interrupted raised. Raises DivergedError on a loss or
     gradient that is not finite, before it reaches the weights, and UsageProblem, before the first step, for a
-    modulation that has nothing to act on.
+    modulation that has nothing to act on, and for what several parts or processes cannot do.
     """
+    learner = model if isinstance(model, Learner) else Learner(model)
+    check_parts(settings, learner)
+    given = _Given(learner, samples, rows, settings, balancer, folder)
+    with company(settings.processes, _train_beside, [given]) as together:
+        return _train(given, together, watch, [])
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What every process of a training needs."""
+
+    learner: Learner
+    samples: Samples
+    rows: Mapping[str, Rows]
+    settings: Settings
+    balancer: Balancer
+    folder: Path | None
+
+
+def _train_beside(together: Company, given: _Given) -> None:
+    """What another process does: the same. It writes nothing, and what it has to tell is passed on."""
+    held: list[Mapping[str, Any]] = []
+
+    def keep_refusal(event: Mapping[str, Any]) -> None:
+        if event["event"] == "refused":
+            held.append(event)
+
+    with suppress(Interrupted):
+        _train(given, together, (keep_refusal, lambda: False), held)
+
+
+def _train(
+    given: _Given, together: Company, watch: tuple[Report, Callable[[], bool]], held: list[Mapping[str, Any]]
+) -> Trainer:
     from lightning_fabric import Fabric  # a second to import, which reading and checking a spec need not wait for
 
-    learner = model if isinstance(model, Learner) else Learner(model)
+    learner, samples, rows, folder = given.learner, given.samples, given.rows, given.folder
     contrasts = contrasting(learner.model.tasks.values(), learner.built.values())
-    settings = settings.resolved(len(rows["train"]), contrasts=contrasts)
-    fabric = Fabric(
-        accelerator="auto", devices=1, precision="bf16-mixed" if settings.precision == "bf16" else "32-true"
-    )
+    settings = given.settings.resolved(len(rows["train"]), contrasts=contrasts)
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if settings.precision == "bf16" else "32-true"
+    several = together.size > 1 and torch.cuda.is_available()
+    fabric = Fabric(accelerator="auto", devices=[together.rank] if several else 1, precision=precision)
     modulation = make_modulation(learner.model, settings, rows)
     learner.own_loss, learner.apart = settings.own_loss, modulation is not None
     learner.to(fabric.device)
     optimiser = torch.optim.AdamW(grouped(learner, settings.weight_decay), lr=settings.lr, fused=True)
-    state = TrainingState(learner, optimiser, balancer, settings.averaging, modulation=modulation)
-    plan = Plan(samples, rows["train"], settings.batch_size or 1, settings.seed, settings.mix)
-    trainer = Trainer(fabric, state, settings, plan, folder, *watch)
+    state = TrainingState(learner, optimiser, given.balancer, settings.averaging, modulation=modulation)
+    own = slice(together.rank, None, together.size)
+    parts = settings.accumulate * together.size
+    plan = Plan(samples, rows["train"], settings.batch_size or 1, settings.seed, settings.mix, parts, own)
+    written = folder if together.rank == 0 else None
+    trainer = Trainer(fabric, state, settings, plan, written, *watch, together, held)
     saved = checkpoints.newest(folder) if folder is not None and folder.is_dir() else None
     if saved is not None:
         state.restore(saved[0], saved[1])
@@ -194,25 +193,26 @@ def _run(trainer: Trainer, samples: Samples, validation: Rows) -> None:
     if counters.step == 0:
         _close_modulation(trainer, samples)
     state.learner.train()
-    for batch in load(trainer.plan, counters.step, 0 if counters.done else trainer.total, trainer.settings.workers):
-        losses = trainer.step(batch.to(trainer.fabric.device)).cpu()
+    for parts in load(trainer.plan, counters.step, 0 if counters.done else trainer.total, trainer.settings.workers):
+        losses = trainer.step([batch.to(trainer.fabric.device) for batch in parts]).cpu()
         sums, seen = sums + losses.nan_to_num(0.0), seen + ~losses.isnan()
-        counters.seconds = time.monotonic() - began
-        for refusal in batch.refusals:
+        counters.seconds = trainer.agreed(time.monotonic() - began)
+        for refusal in (refusal for batch in parts for refusal in batch.refusals):
             trainer.report({"event": "refused", "refusal": refusal})
         limit = trainer.settings.time_limit
         late = limit is not None and counters.seconds + reserve >= limit
         if late or counters.step % trainer.plan.per_epoch == 0:
             started = time.monotonic()
             _close_epoch(trainer, samples, validation, sums / seen)
-            sums, seen, reserve = torch.zeros_like(sums), torch.zeros_like(seen), time.monotonic() - started
-            counters.seconds = time.monotonic() - began
+            sums, seen = torch.zeros_like(sums), torch.zeros_like(seen)
+            reserve = trainer.agreed(time.monotonic() - started)
+            counters.seconds = trainer.agreed(time.monotonic() - began)
             counters.done = late or _finished(trainer)
         else:
             trainer.report(
                 {"event": "step", "step": counters.step, "steps": trainer.total, "seconds": counters.seconds}
             )
-        stop = trainer.stopping()
+        stop = bool(trainer.agreed(trainer.stopping()))
         if stop or counters.done or time.monotonic() - saved_at >= trainer.settings.checkpoint_seconds:
             trainer.checkpoint()
             saved_at = time.monotonic()
@@ -231,6 +231,7 @@ def _close_epoch(trainer: Trainer, samples: Samples, validation: Rows, losses: T
     state.average()
     _close_modulation(trainer, samples)
     told, judged = validation_losses(trainer, samples, validation) if len(validation) else ({}, {})
+    trainer.pass_on()
     compares = judged and not state.learner.contests
     total = relative(judged, counters.reference) if compares else -float(counters.step)
     if counters.best_loss is None or total < counters.best_loss:
@@ -279,11 +280,13 @@ def validation_losses(trainer: Trainer, samples: Samples, validation: Rows) -> t
     """
     learner = trainer.state.learner
     sums, counts = torch.zeros(2, len(learner.names), dtype=torch.float64), torch.zeros(len(learner.names))
+    company = trainer.company
     with _averaged(trainer):
         for judged in _examined(trainer, samples, validation):
             both = torch.stack([judged.losses, judged.lowered])
             sums += keep((both * judged.counts).T, judged.known).T.cpu().double()
             counts += judged.counts.cpu()
+    sums, counts = company.total(sums), company.total(counts)
     told, judged_by = (
         {name: float(each[place] / counts[place]) for place, name in enumerate(learner.names) if counts[place]}
         for each in sums
@@ -324,8 +327,10 @@ def _averaged(trainer: Trainer) -> Iterator[None]:
 
 def _examined(trainer: Trainer, samples: Samples, rows: Rows) -> Iterator[Judged]:
     """What the model makes of some rows, batch by batch."""
-    many = at_once(trainer.state.learner.model)
-    for number, batch in enumerate(sweep(samples, rows, many, trainer.settings.workers)):
+    many, company = at_once(trainer.state.learner.model), trainer.company
+    own = slice(company.rank, None, company.size)
+    for place, batch in enumerate(sweep(samples, rows, many, trainer.settings.workers, own)):
+        number = company.rank + place * company.size
         for refusal in batch.refusals:
             trainer.report({"event": "refused", "refusal": refusal})
         yield trainer.state.learner.examined(batch.to(trainer.fabric.device), trainer.settings.seed, number)

@@ -31,22 +31,25 @@ class Settings:
     `epochs`, `batch_size` and `patience` are chosen from the number of training rows where they are None. `lr` is the
     highest learning rate, reached after the share `warmup` of all steps and left on a cosine (Loshchilov and Hutter
     2017). `clip` bounds the norm of the gradient. `patience` counts epochs without a better validation loss.
-    `averaging` is the share of the running average of weights that a step keeps (Polyak; 0 = off).
-    `modality_dropout` is the share of rows that, at each step, keep only a random non-empty subset of their modalities.
-    `own_loss` is the weight of the loss of each modality's own decision, beside that of the fused one, where a fusion
-    decides on several views (late). `modulation` keeps a strong modality from stopping a weak one there, by what
-    becomes of their gradients: "ogm_ge" slows the encoder of the modality that is ahead, all the more with
-    `modulation_strength`, and adds noise to it; "gradient_blending" weighs the fused loss and each modality's own by
-    how well they generalise, measured on the validation rows; "mm_pareto" lets no encoder learn by one of these losses
-    against the other. The last two weigh the own losses themselves, and leave to `own_loss` how the best weights are
-    told from others. `members` are models that learn from different draws of training and validation rows and whose
-    outputs are averaged; None takes several where rows are few and one where they are many. `workers` are loader
-    processes. `together` names a column whose equal values are drawn in one step, so that a picture which many rows ask
-    about is encoded once for all of them; rows of `mix` such steps are shuffled with one another, since a step in which
-    everything shares a few values learns little about values (some 8 to 64 of them are well). `time_limit` is in
-    seconds. `gramian_at` says where task gradients are compared, when the balancer asks for that. Every
-    `cosines` steps the directions of the tasks' gradients at the features are compared and told (0 = never).
-    `checkpoint_seconds` is the time between checkpoints. Raises UsageProblem for a value out of range.
+    `averaging` is the share of the running average of weights that a step keeps (Polyak; 0 = off). `modality_dropout`
+    is the share of rows that, at each step, keep only a random non-empty subset of their modalities. `own_loss` is the
+    weight of the loss of each modality's own decision, beside that of the fused one, where a fusion decides on several
+    views (late). `modulation` keeps a strong modality from stopping a weak one there, by what becomes of their
+    gradients: "ogm_ge" slows the encoder of the modality that is ahead, all the more with `modulation_strength`, and
+    adds noise to it; "gradient_blending" weighs the fused loss and each modality's own by how well they generalise,
+    measured on the validation rows; "mm_pareto" lets no encoder learn by one of these losses against the other. The
+    last two weigh the own losses themselves, and leave to `own_loss` how the best weights are told from others.
+    `members` are models that learn from different draws of training and validation rows and whose outputs are averaged;
+    None takes several where rows are few and one where they are many. `workers` are loader processes. The rows of a
+    step are seen in `accumulate` parts, one after another, which needs less memory, and by so many `processes` of this
+    machine at once (times `accumulate` parts); the step stays what it is, but for losses that compare rows with one
+    another, which compare those of a part, and for own losses, whose means are taken part by part. `together` names a
+    column whose equal values are drawn in one step, so that a picture which many rows ask about is encoded once for all
+    of them; rows of `mix` such steps are shuffled with one another, since a step in which everything shares a few
+    values learns little about values (some 8 to 64 of them are well). `time_limit` is in seconds. `gramian_at` says
+    where task gradients are compared, when the balancer asks for that. Every `cosines` steps the directions of the
+    tasks' gradients at the features are compared and told (0 = never). `checkpoint_seconds` is the time between
+    checkpoints. Raises UsageProblem for a value out of range.
     """
 
     epochs: PositiveInt | None = None
@@ -63,6 +66,8 @@ class Settings:
     modulation_strength: PositiveFloat = 1.0
     members: Annotated[int, Field(ge=1, le=100)] | None = None
     workers: Annotated[int, Field(ge=0, le=256)] = 0
+    accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
     seed: NonNegativeInt = 0
     together: str | None = None
     mix: PositiveInt = 1
