@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from polymodal import recipes
-from polymodal.core import UsageProblem
+from polymodal.core import DataError, UsageProblem
 from polymodal.data import sets
 
 SOURCE = Path(recipes.__file__).parent
@@ -41,6 +41,18 @@ def test_a_recipe_is_short(path: Path) -> None:
 def test_an_unknown_recipe_is_told_with_the_nearest_name() -> None:
     with pytest.raises(UsageProblem, match="touch_slip"):
         recipes.named("touch_slipp")
+
+
+def test_a_data_set_that_is_not_there_is_missed_before_anything_is_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYMODAL_DATA", str(tmp_path))
+
+    def cook(_: recipes.Kitchen) -> recipes.Told:
+        raise AssertionError("too early")
+
+    with pytest.raises(DataError, match="camvid"):
+        recipes.cooked(recipes.Recipe("own", "My own", ("glyphs", "camvid"), cook), recipes.Kitchen(tmp_path / "out"))
 
 
 def test_a_recipe_finds_its_folder_made(tmp_path: Path) -> None:

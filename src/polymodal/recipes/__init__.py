@@ -14,6 +14,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from polymodal.core import UsageProblem, did_you_mean
+from polymodal.data import sets
 from polymodal.recipes.base import Finding, Kitchen, Recipe, Told
 from polymodal.report import lines_picture
 
@@ -41,7 +42,12 @@ def named(name: str) -> Recipe:
 
 
 def cooked(recipe: Recipe, kitchen: Kitchen) -> Told:
-    """Cook a recipe; what it found goes to result.json and findings.png in its folder, too."""
+    """Cook a recipe; what it found goes to result.json and findings.png in its folder, too.
+
+    Raises DataError, before anything is trained, where one of its data sets is not there.
+    """
+    for needed in recipe.sets:
+        sets.named(needed).find()
     kitchen.out.mkdir(parents=True, exist_ok=True)
     told = recipe.cook(kitchen)
     lines = [(found.what, found.value, found.interval) for found in told.findings]
