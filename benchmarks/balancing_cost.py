@@ -103,8 +103,8 @@ def trainer(net: tuple[Modality, Samples, int, dict[str, Any]], balancer: Balanc
     optimiser = torch.optim.AdamW(grouped(model, settings.weight_decay), lr=settings.lr, fused=True)
     state = TrainingState(Learner(model), optimiser, balancer, settings.averaging)
     plan = Plan(samples, rows, len(rows), SEED)
-    made = Trainer(Fabric(accelerator="cpu"), state, settings, plan, None, lambda _: None, lambda: False)
-    return made, plan[0]
+    made = Trainer(Fabric(accelerator="cpu"), state, settings, lambda _: None, plan, None, lambda: False)
+    return made, plan[0][0]
 
 
 class Elsewhere:
@@ -145,7 +145,7 @@ def theirs(net: tuple[Modality, Samples, int, dict[str, Any]], kind: type[Balanc
         return None, Elsewhere(made, objective, representation.pooled, places, method)
 
     made._compared = compared  # type: ignore[assignment, method-assign]
-    return Side("theirs", lambda: made.step(batch))
+    return Side("theirs", lambda: made.step([batch]))
 
 
 def measured(
@@ -154,7 +154,7 @@ def measured(
     """Medians of the plain sum, of ours, and of torchjd's."""
     plain, batch = trainer(net, Equal(), "features")
     made, _ = trainer(net, kind(), at)
-    sides = [Side("plain", lambda: plain.step(batch)), Side("ours", lambda: made.step(batch))]
+    sides = [Side("plain", lambda: plain.step([batch])), Side("ours", lambda: made.step([batch]))]
     other = theirs(net, kind, at)
     sides += [other] if other else []
     told: list[dict[str, float]] = []

@@ -93,7 +93,7 @@ def ours(model: Model, plan: Plan, settings: Settings) -> Side:
     """The step of `training.train`, with everything that it does."""
     optimiser = torch.optim.AdamW(grouped(model, settings.weight_decay), lr=settings.lr, fused=True)
     state = TrainingState(Learner(model), optimiser, Equal(), settings.averaging)
-    trainer = Trainer(Fabric(accelerator="cpu"), state, settings, plan, None, lambda _: None, lambda: False)
+    trainer = Trainer(Fabric(accelerator="cpu"), state, settings, lambda _: None, plan, None, lambda: False)
     return Side(lambda number: trainer.step(plan[number]))
 
 

@@ -31,8 +31,8 @@ def trained() -> Trainer:
     small = make_small(Settings(epochs=2, batch_size=16, lr=1e-2))
     trainer = train(small.model, small.samples, small.rows, small.settings, small.balancer)
     trainer.settings = replace(small.settings, epochs=5)  # four more steps, in the midst of a longer run
-    for batch in load(trainer.plan, 8, 12, 0):
-        trainer.step(batch)
+    for parts in load(trainer.plan, 8, 12, 0):
+        trainer.step(parts)
     return trainer
 
 
@@ -69,8 +69,8 @@ def test_a_restored_state_takes_the_same_next_step(trained: Trainer) -> None:
     twin = train(other.model, other.samples, other.rows, other.settings, Uncertainty())
     twin.settings, twin.plan = trained.settings, trained.plan
     twin.state.restore(*written(trained.state))
-    (batch,) = load(trained.plan, 10, 11, 0)
-    assert torch.equal(trained.step(batch), twin.step(batch))
+    (parts,) = load(trained.plan, 10, 11, 0)
+    assert torch.equal(trained.step(parts), twin.step(parts))
     ours, theirs = trained.state.tensors(), twin.state.tensors()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert trained.state.plain() == twin.state.plain()

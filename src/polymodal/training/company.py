@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from multiprocessing import get_context
+from multiprocessing import connection, get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ def company(size: int, work: Callable[..., None], given: Sequence[Any]) -> Itera
             _meet(rank=0, size=size, meeting=meeting)
             yield Company(0, size)
         except RuntimeError as error:
-            _wait(others, FAREWELL / 10)
+            connection.wait([other.sentinel for other in others], FAREWELL)
             gone = [other.exitcode for other in others if other.exitcode]
             if not gone:
                 raise
@@ -100,8 +100,8 @@ def company(size: int, work: Callable[..., None], given: Sequence[Any]) -> Itera
         finally:
             if dist.is_initialized():
                 dist.destroy_process_group()
-            _wait(others, FAREWELL)
             for other in others:
+                other.join(FAREWELL)
                 other.terminate()
 
 
@@ -140,11 +140,6 @@ def _meet(rank: int, size: int, meeting: str) -> None:
     if os.name == "posix" and Path("/sys/class/net/lo").exists():
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size, timeout=PATIENCE)
-
-
-def _wait(others: Sequence[BaseProcess], seconds: float) -> None:
-    for other in others:
-        other.join(seconds)
 
 
 def _ended(codes: Sequence[int]) -> ResourceError:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,7 +31,7 @@ from polymodal.training.state import TrainingState
 from polymodal.training.steps import Stepper, check_parts
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+    pass
 
 __all__ = ["Interrupted", "Trainer", "train"]
 
@@ -45,18 +45,13 @@ class Interrupted(Exception):
 
 
 @dataclass
-class Trainer:
+class Trainer(Stepper):
     """The parts that one training run holds together: nothing but names for what `train` was given."""
 
-    fabric: "Fabric"
-    state: TrainingState
-    settings: Settings
     plan: Plan
     folder: Path | None
-    report: Report
     stopping: Callable[[], bool]
-    company: Company
-    held: list[Mapping[str, Any]]
+    held: list[Mapping[str, Any]] = field(default_factory=list, kw_only=True)
 
     @property
     def total(self) -> int:
@@ -74,9 +69,8 @@ class Trainer:
     def step(self, parts: Sequence[Batch]) -> Tensor:
         """One step of gradient descent; (names,) the losses, NaN where nothing is labelled in these rows."""
         counters = self.state.counters
-        stepper = Stepper(self.fabric, self.state, self.settings, self.report, self.company)
         try:
-            losses = stepper.step(parts, self.settings.lr * self.rate(counters.step))
+            losses = self.move(parts, self.settings.lr * self.rate(counters.step))
         except DivergedError:
             self.checkpoint()
             raise
@@ -171,7 +165,8 @@ def _train(
     parts = settings.accumulate * together.size
     plan = Plan(samples, rows["train"], settings.batch_size or 1, settings.seed, settings.mix, parts, own)
     written = folder if together.rank == 0 else None
-    trainer = Trainer(fabric, state, settings, plan, written, *watch, together, held)
+    report, stopping = watch
+    trainer = Trainer(fabric, state, settings, report, plan, written, stopping, company=together, held=held)
     saved = checkpoints.newest(folder) if folder is not None and folder.is_dir() else None
     if saved is not None:
         state.restore(saved[0], saved[1])

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -33,9 +33,9 @@ class Stepper:
     state: TrainingState
     settings: Settings
     report: Callable[[Mapping[str, Any]], None]
-    company: Company
+    company: Company = field(default_factory=Company, kw_only=True)
 
-    def step(self, parts: Sequence[Batch], lr: float) -> Tensor:
+    def move(self, parts: Sequence[Batch], lr: float) -> Tensor:
         """Take one step; (names,) the losses over all parts of all processes, NaN where nothing is labelled.
 
         Raises DivergedError, before the weights are touched, for a loss or gradient that is not finite.
@@ -62,7 +62,7 @@ class Stepper:
         if known.any():
             total = objective @ weights if known.all() else keep(objective * weights, known).sum()
             loss = total if penalty is None else total + penalty
-            self._guard(math.isfinite(loss.item()), "loss", lambda: self._suspects(judged, batch))
+            self._guard(loss, "loss", lambda: self._suspects(judged, batch))
             state.optimiser.zero_grad()
             if held is not None:
                 held.fill(weights, penalty)
@@ -84,7 +84,7 @@ class Stepper:
             suspects |= self._suspects(judged, batch)
         sums.share(company)
         told, lowered = sums.means()
-        self._guard(bool(lowered[sums.known].isfinite().all()), "loss", lambda: self._united(suspects))
+        self._guard(lowered[sums.known].sum(), "loss", lambda: self._united(suspects))
         if self._compares:
             self._tell(sums.gramian(0))
         if balancer.needs_gramian and not at_features:
@@ -138,12 +138,12 @@ class Stepper:
     def _descend(self, suspects: Callable[[], Suspects]) -> None:
         """Move the weights by their gradients."""
         norm = torch.nn.utils.clip_grad_norm_(self.state.live, self.settings.clip)
-        self._guard(math.isfinite(norm.item()), "gradient", suspects)
+        self._guard(norm, "gradient", suspects)
         self.state.optimiser.step()
 
-    def _guard(self, finite: bool, what: str, suspects: Callable[[], Suspects]) -> None:
+    def _guard(self, value: Tensor, what: str, suspects: Callable[[], Suspects]) -> None:
         """Stop before the weights are touched by a number that is not finite."""
-        if not finite:
+        if not math.isfinite(value.item()):
             raise gradients.diverged(suspects(), self.state.counters.step, what)
 
     def _suspects(self, judged: Judged, batch: Batch) -> Suspects:
