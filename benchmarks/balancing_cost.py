@@ -31,7 +31,7 @@ from record import write
 from torch import Tensor
 
 from polymodal.balancing import MGDA, Balancer, Equal, NashMTL, PCGrad, Uncertainty, UPGrad
-from polymodal.core import Batch, Representation
+from polymodal.core import Batch
 from polymodal.core.seeding import seeded
 from polymodal.data.base import DataTable
 from polymodal.data.samples import Samples
@@ -43,7 +43,7 @@ from polymodal.tasks import Binary, Regression
 from polymodal.training import Settings
 from polymodal.training.batches import Plan
 from polymodal.training.gradients import gramian_places
-from polymodal.training.learner import Learner
+from polymodal.training.learner import Judged, Learner
 from polymodal.training.loop import Trainer, grouped
 from polymodal.training.state import TrainingState
 
@@ -140,9 +140,9 @@ def theirs(net: tuple[Modality, Samples, int, dict[str, Any]], kind: type[Balanc
         return None
     made, batch = trainer(net, Equal(), at)
 
-    def compared(objective: Tensor, representation: Representation) -> tuple[None, Elsewhere]:
-        places = gramian_places(made.state.model, [representation], made.settings)
-        return None, Elsewhere(made, objective, representation.pooled, places, method)
+    def compared(objective: Tensor, judged: Judged) -> tuple[None, Elsewhere]:
+        places = gramian_places(made.state.model, judged.seen, made.settings)
+        return None, Elsewhere(made, objective, judged.representation.pooled, places, method)
 
     made._compared = compared  # type: ignore[assignment, method-assign]
     return Side("theirs", lambda: made.step([batch]))
