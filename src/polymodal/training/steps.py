@@ -53,7 +53,7 @@ class Stepper:
 
     def _whole(self, batch: Batch) -> Tensor:
         state = self.state
-        judged, penalty = self._judged(batch)
+        batch, judged, penalty = self._judged(batch)
         objective, known = judged.lowered, judged.known
         if self._compares:
             self._tell(gradients.gramian(judged.losses, gradients.features(state.model, *judged.seen)))
@@ -77,11 +77,12 @@ class Stepper:
         state, company, balancer = self.state, self.company, self.state.balancer
         sums, suspects = Sums(len(state.learner.names), state.live), Suspects()
         at_features = balancer.needs_gramian and self.settings.gramian_at == "features"
-        for place, batch in enumerate(parts):
-            judged, penalty = self._judged(batch, company.rank, place)
+        for place, part in enumerate(parts):
+            batch, judged, penalty = self._judged(part, company.rank, place)
             read = gradients.features(state.model, *judged.seen)
             sums.add(judged, penalty, read if self._compares else (), read if at_features else ())
-            suspects |= self._suspects(judged, batch)
+            finite = bool(judged.lowered[judged.known].isfinite().all())
+            suspects |= Suspects(seen=frozenset(batch.rows.tolist())) if finite else self._suspects(judged, batch)
         sums.share(company)
         told, lowered = sums.means()
         self._guard(lowered[sums.known].sum(), "loss", lambda: self._united(suspects))
@@ -105,8 +106,8 @@ class Stepper:
             return sums.gramian(1)
         return sums.gramian_of_weights(gradients.gramian_places(self.state.model, (), self.settings))
 
-    def _judged(self, batch: Batch, *place: int) -> tuple[Judged, Tensor | None]:
-        """What a part of the step's rows says, with what parts of the net ask for themselves.
+    def _judged(self, batch: Batch, *place: int) -> tuple[Batch, Judged, Tensor | None]:
+        """A part of the step's rows as it was changed, what it says, and what parts of the net ask for themselves.
 
         What is drawn for it depends on the step and, behind the first part of the first process, on its place.
         """
@@ -119,7 +120,7 @@ class Stepper:
             judged = learner.judge(changed, representation, batch)
             if self.state.modulation is not None:
                 judged = self.state.modulation.asked(judged)
-            return judged, learner.penalties()
+            return changed, judged, learner.penalties()
 
     def _compared(self, objective: Tensor, judged: Judged) -> tuple[Tensor | None, gradients.TaskGradients | None]:
         """The inner products of the task gradients, where the balancer asks for them.
