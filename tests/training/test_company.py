@@ -1,5 +1,9 @@
 """Alone, everything stays as it is; what several processes do together is tested where a model learns (test_steps)."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -45,3 +49,19 @@ def test_a_process_that_ends_before_its_time_is_told_with_its_exit_code() -> Non
     with pytest.raises(ResourceError, match="exit code 3"), company(2, add, [numbers, True]) as together:
         add(together, numbers, True)
     assert not torch.distributed.is_initialized()
+
+
+UNGUARDED = """
+from polymodal.training.company import company
+with company(2, print, []):
+    raise SystemExit("nobody should come this far")
+"""
+
+
+def test_a_script_without_a_guard_is_told_so_and_waits_for_nobody(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED, encoding="utf-8")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 1
+    assert "process-ended" in done.stderr
+    assert '`if __name__ == "__main__":`' in done.stderr

@@ -10,6 +10,8 @@ from multiprocessing import connection, get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import torch
 import torch.distributed as dist
@@ -89,10 +91,13 @@ def company(size: int, work: Callable[..., None], given: Sequence[Any]) -> Itera
         try:
             for rank in range(1, size):
                 others += [_started(rank, size, meeting, (work, *given))]
+            _await(others, Path(folder))
             _meet(rank=0, size=size, meeting=meeting)
             yield Company(0, size)
         except RuntimeError as error:
             connection.wait([other.sentinel for other in others], FAREWELL)
+            for other in others:
+                other.join(1)  # its end is seen a little before its exit code
             gone = [other.exitcode for other in others if other.exitcode]
             if not gone:
                 raise
@@ -126,6 +131,7 @@ def _join(rank: int, size: int, meeting: str, threads: int, given: Sequence[Any]
     torch.set_num_threads(threads)
     # Tensors come in memory that all processes share; they wait for one another below, so that each has its own then.
     work, *rest = copy.deepcopy(given)
+    Path(url2pathname(urlsplit(meeting).path)).with_name(str(rank)).touch()
     _meet(rank, size, meeting)
     try:
         work(Company(rank, size), *rest)
@@ -133,6 +139,16 @@ def _join(rank: int, size: int, meeting: str, threads: int, given: Sequence[Any]
         return  # process 0 says so
     finally:
         dist.destroy_process_group()
+
+
+def _await(others: Sequence[BaseProcess], folder: Path) -> None:
+    """Wait until all have what they were given; one that ends before would be waited for in vain."""
+    for rank, other in enumerate(others, start=1):
+        while not (folder / str(rank)).exists():
+            if not other.is_alive():
+                other.join(1)
+                raise _ended([other.exitcode or 0])
+            connection.wait([other.sentinel], 0.05)
 
 
 def _meet(rank: int, size: int, meeting: str) -> None:
@@ -148,5 +164,6 @@ def _ended(codes: Sequence[int]) -> ResourceError:
         where="train.processes",
         expected="processes that stay until training is over",
         found=f"exit code {', '.join(map(str, codes))} (−9: killed, often for want of memory)",
-        remedy="see what they printed; fewer processes need less memory; a run with checkpoints can be resumed",
+        remedy='see what they printed; a script needs `if __name__ == "__main__":` around what it does; '
+        "fewer processes need less memory; a run with checkpoints can be resumed",
     )
