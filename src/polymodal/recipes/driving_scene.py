@@ -23,8 +23,8 @@ __all__ = ["RECIPE"]
 SEEDS = 3
 WRONG, RATE, RATES = "lanes", 0.4, (0.7, 1.0)
 """The task whose answers are made wrong, the share of them, and larger ones where that does no harm."""
-BALANCERS = ("uncertainty", "famo", "up_grad")
-"""What may be chosen in place of the plain sum."""
+BALANCERS = ("uncertainty", "up_grad")
+"""What may be chosen in place of the plain sum: one that looks at losses, one at gradients."""
 WEATHERS = ("clear", "rain", "fog")
 ROADS = {"train": {"epochs": 8, "batch_size": 8, "lr": 4e-3}}
 CARS = {"type": "detection", "target": "cars", "of": "view", "names": ["car"]}
