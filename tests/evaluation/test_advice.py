@@ -54,3 +54,11 @@ def test_without_harm_the_tasks_stay_together():
     assert advice({"a": GOOD, "b": EVEN, "c": EVEN}, helps(), {})[0].startswith("Keep the tasks together")
     assert advice(dict.fromkeys("abc", EVEN), helps(), {})[0].startswith("No evidence")
     assert advice({"a": BAD, "b": EVEN, "c": EVEN}, helps(), {})[0].startswith("Learn a alone")
+
+
+def test_one_seed_gives_no_advice_but_more_seeds():
+    lone = Effect(0.05, 0.02, 0.08, seeds=1)
+    (told,) = advice(dict.fromkeys("abc", lone), helps(b={"c": Effect(-0.05, -0.08, -0.02, seeds=1)}), {})
+    assert told.startswith("Repeat it with three seeds")
+    (told, *_) = sentences(HEADLINES, {"a": lone}, {})
+    assert "as far as one seed can tell" in told

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from polymodal import run
-from polymodal.core import DataError
+from polymodal.core import DataError, SpecError, UsageProblem
 from polymodal.evaluation.arms import Arm, Bench
+from polymodal.evaluation.transfer import Poison, transfer
 from tests.run.small import spec, write
 
 FAST = ("train.epochs=2", "train.members=1", "train.batch_size=16")
@@ -22,7 +23,7 @@ def test_alone_and_together_take_as_many_steps(bench):
     bench.scores(Arm(("sick",)))
     bench.scores(Arm(tuple(bench.names)))
     steps = {}
-    for place in sorted(bench.out.iterdir()):
+    for place in sorted(place for place in bench.out.iterdir() if place.is_dir()):
         events = [json.loads(line) for line in (place / "events.jsonl").read_text().splitlines()]
         steps[place.name] = max(event["step"] for event in events if event["event"] == "epoch")
     assert set(steps) == {"sick_seed-0", "sick_seed-1", "together_seed-0", "together_seed-1"}
@@ -46,6 +47,39 @@ def test_what_is_finished_is_not_trained_again(bench):
     told = []
     again = Bench(bench.spec, bench.out, [0, 1], note=told.append)
     again.scores(Arm(("sick",)))
+    assert told == []
+
+
+def test_what_another_spec_trained_is_not_compared(bench):
+    bench.scores(Arm(("sick",)))
+    changed = Bench(bench.spec.override("train.lr=0.02"), bench.out, [0, 1])
+    with pytest.raises(UsageProblem, match="run-changed") as caught:
+        changed.scores(Arm(("sick",)))
+    assert "lr" in caught.value.found
+    (bench.out / "score_seed-7").mkdir()
+    with pytest.raises(UsageProblem, match="unknown origin"):
+        Bench(bench.spec, bench.out, [7]).scores(Arm(("score",)))
+
+
+def test_a_task_may_be_called_like_all_of_them(bench):
+    plain = bench.spec.to_dict()
+    plain["tasks"] = {{"sick": "together"}.get(name, name): task for name, task in plain["tasks"].items()}
+    named = Bench(bench.spec.replaced(plain), bench.out, [0])
+    lone, whole = (named._place(Arm(tasks), 0, 1.0) for tasks in (("together",), tuple(named.names)))
+    assert lone != whole
+
+
+def test_what_does_not_exist_is_said_before_anything_is_trained(bench, tmp_path):
+    told = []
+    fresh = Bench(bench.spec, tmp_path / "runs", [0], note=told.append)
+    names = tuple(fresh.names)
+    for arm in (Arm(names, "bogus"), Arm(names, sharing="bogus")):
+        with pytest.raises(SpecError, match="bogus"):
+            fresh.check(arm)
+    with pytest.raises(SpecError, match="bogus"):
+        transfer(fresh, Poison("sick", 0.4, ["bogus"]))
+    with pytest.raises(SpecError, match="bogus"):
+        transfer(fresh, sharings=["bogus"])
     assert told == []
 
 

@@ -38,6 +38,19 @@ def test_without_draws_there_is_no_interval_and_nothing_is_sure():
     assert effect(bare, bare).sure == 0
 
 
+def test_one_seed_is_never_sure():
+    found = effect(scores(0.8, seeds=1), scores(0.7, seeds=1))
+    assert (found.low, found.high) == pytest.approx((0.1, 0.1))
+    assert found.sure == 0
+
+
+def test_a_percentage_of_nearly_nothing_is_not_told():
+    fine = (scores(0.55), scores(0.5))
+    assert mean_effect([fine, (scores(0.4), scores(0.01))]) is None
+    assert mean_effect([fine, (scores(0.4), scores(-0.2))]) is None
+    assert mean_effect([fine, (scores(0.0), scores(0.4))]) is not None
+
+
 def test_the_mean_over_tasks_is_in_percent_of_alone():
     pairs = [(scores(0.55), scores(0.5)), (scores(9.0, sign=-1), scores(10.0, sign=-1))]
     assert mean_effect(pairs).difference == pytest.approx(10.0)

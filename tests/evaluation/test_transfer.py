@@ -34,7 +34,7 @@ def found(tmp_path_factory):
     frame["many"] = answer + 0.1 * draw.normal(size=600)
     frame["few"] = (answer + 0.1 * draw.normal(size=600)).round(5)
     frame.to_csv(folder / "t.csv", index=False)
-    bench = Bench(Spec.from_text(SPEC, folder), folder / "runs", [0])
+    bench = Bench(Spec.from_text(SPEC, folder), folder / "runs", [0, 1])
     return folder, transfer(bench, Poison("few", 0.9), ["branches"])
 
 

@@ -1,5 +1,7 @@
 """The page of a comparison of tasks: signs, percents, and what is missing."""
 
+from dataclasses import replace
+
 import pytest
 
 from polymodal.evaluation.effects import Effect
@@ -50,3 +52,13 @@ def test_without_poison_and_cosines_their_sections_are_left_out(found, tmp_path)
     assert "Would it help to share less" not in page
     assert "How far does harm spread" not in page
     assert "Do their gradients agree" not in page
+
+
+def test_no_tick_where_a_task_surely_loses_and_no_mean_of_nearly_nothing(found, tmp_path):
+    gained = replace(found, relative=Effect(3.0, 2.0, 4.0))
+    assert "✓" not in transfer_page(gained, tmp_path / "mixed.html", "trial").read_text("utf-8")
+    fine = replace(gained, gains=dict.fromkeys(found.gains, UP))
+    assert "✓" in transfer_page(fine, tmp_path / "fine.html", "trial").read_text("utf-8")
+    page = transfer_page(replace(found, relative=None, seeds=1), tmp_path / "none.html", "trial").read_text("utf-8")
+    assert "No mean over tasks" in page
+    assert "not over chance in training" in page

@@ -18,7 +18,8 @@ def sentences(headlines: Mapping[str, str], gains: Mapping[str, Effect], helps: 
     told = []
     for task, gain in gains.items():
         how = {1: "is better learned with the others than alone", -1: "is better learned alone than with the others"}
-        words = how.get(gain.sure, "is learned as well alone as with the others, as far as these rows can tell")
+        seen = "these rows" if gain.seeds > 1 else "one seed"
+        words = how.get(gain.sure, f"is learned as well alone as with the others, as far as {seen} can tell")
         told.append(f"{task} {words}: {headlines[task]} {_shown(gain)}.")
     for task, others in helps.items():
         for other, found in others.items():
@@ -44,6 +45,8 @@ def of_sharing(way: str, by_task: Mapping[str, Effect]) -> str:
 
 def advice(gains: Mapping[str, Effect], helps: Helps, cosines: Mapping[str, Sequence[tuple[int, float]]]) -> list[str]:
     """What to leave out, group, weigh anew or give a branch of its own."""
+    if any(gain.seeds < 2 for gain in gains.values()):
+        return ["Repeat it with three seeds or more: with one, chance in training is in no interval."]
     told = []
     for other in gains:
         hurt = [task for task in helps if other in helps[task] and helps[task][other].sure < 0]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polymodal import run
-from polymodal.core import DataError
+from polymodal.core import DataError, UsageProblem
 from polymodal.evaluation.effects import Scores
 from polymodal.evaluation.runs import answered
 from polymodal.run.fitting import teaching
@@ -23,6 +23,8 @@ __all__ = ["Arm", "Bench"]
 
 RATES = (1.0, 0.3, 3.0, 0.1, 10.0)
 """Learning rates that are tried, as shares of the one in the spec."""
+BOOK = "arms.json"
+"""The specs by which arms were trained, by the names of their folders."""
 LOOKS = 40
 """How often in a training the gradients of tasks are compared."""
 
@@ -43,7 +45,7 @@ class Bench:
 
     Every arm gets as many steps as all tasks together have, batches and ensembles of the same size, and `tune` learning
     rates, the best of which is chosen for each arm on the validation rows of the first seed. Arms that are finished are
-    not trained again.
+    not trained again; UsageProblem is raised where they were trained by another spec.
     """
 
     spec: Spec
@@ -99,8 +101,13 @@ class Bench:
         first = {rate: self._fitted(arm, self.seeds[0], rate) for rate in RATES[: self.tune]}
         return min(first, key=lambda rate: _validation_loss(first[rate]))
 
+    def check(self, arm: Arm) -> None:
+        """Raise SpecError for an arm whose balancer or sharing does not exist, before anything is trained."""
+        self._asked(arm, self.seeds[0], 1.0).build()
+
     def _fitted(self, arm: Arm, seed: int, rate: float) -> Path:
         place = self._place(arm, seed, rate)
+        self._hold(place, self._asked(arm, seed, rate))
         if not (place / "metrics.json").exists():
             self.note(f"{place.relative_to(self.out)}: {self.steps:,} steps")
             tasks = None if set(arm.tasks) == set(self.names) else arm.tasks
@@ -108,8 +115,21 @@ class Bench:
             run.fit(self._asked(arm, seed, rate), place, resume=place.exists(), lesson=lesson)
         return place
 
+    def _hold(self, place: Path, asked: Spec) -> None:
+        """Write down by which spec an arm is trained; one that was trained by another is not compared with it."""
+        book = self.out / BOOK
+        known = json.loads(book.read_text("utf-8")) if book.exists() else {}
+        before = known.get(place.name)
+        if before is None and not place.exists():
+            self.out.mkdir(parents=True, exist_ok=True)
+            book.write_text(json.dumps(known | {place.name: asked.to_yaml()}, indent=1), encoding="utf-8")
+        elif before != asked.to_yaml():
+            then = None if before is None else Spec.from_text(before, asked.folder)
+            raise _changed(place, ["a run of unknown origin"] if then is None else asked.changes(then))
+
     def _place(self, arm: Arm, seed: int, rate: float) -> Path:
-        words = ["together" if set(arm.tasks) == set(self.names) else "+".join(arm.tasks)]
+        whole = "together" if "together" not in self.names else "together-all"
+        words = [whole if set(arm.tasks) == set(self.names) else "+".join(arm.tasks)]
         words += [] if arm.balancer is None else [f"by-{arm.balancer}"]
         words += [] if arm.sharing is None else [f"with-{arm.sharing}"]
         words += [] if arm.spoilt is None else [f"{arm.spoilt[0]}-wrong-{arm.spoilt[1]:g}"]
@@ -171,6 +191,16 @@ def _unjudged(task: str, headline: str, rows: int) -> DataError:
         expected=f"rows by which {headline} is defined",
         found=f"{rows} labelled rows",
         remedy="hold out more rows (data.split), or take the task out",
+    )
+
+
+def _changed(place: Path, changes: Sequence[str]) -> UsageProblem:
+    return UsageProblem(
+        "run-changed",
+        where=str(place),
+        expected="the spec and --set that its runs were trained by",
+        found="; ".join(changes[:5]) or "another spec",
+        remedy="give them again as they were, or compare in another folder (--out)",
     )
 
 

@@ -1,7 +1,7 @@
 """How much better one way of learning is than another, over seeds and over the rows that it was judged on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,36 +25,45 @@ class Scores:
 
 @dataclass(frozen=True)
 class Effect:
-    """A difference with its 95 % interval, above 0 where it is for the better; no interval where rows are too few."""
+    """A difference with its 95 % interval, above 0 where it is for the better; no interval where rows are too few.
+
+    With one of the `seeds` alone the interval is over rows, and knows nothing of chance in training.
+    """
 
     difference: float
     low: float | None
     high: float | None
+    seeds: int = field(default=2, compare=False)
 
     @property
     def sure(self) -> int:
-        """1 where the interval lies above 0, -1 where it lies below, else 0."""
-        if self.low is None or self.high is None:
+        """1 where the interval lies above 0, -1 where it lies below, else 0, and with one seed."""
+        if self.low is None or self.high is None or self.seeds < 2:
             return 0
         return int(self.low > 0) - int(self.high < 0)
 
 
 def effect(ours: Scores, theirs: Scores) -> Effect:
     """How much better `ours` is, in the unit of the metric. Seeds of both are paired, and so are rows."""
-    return _told(*_differences(ours, theirs))
+    return _told(*_differences(ours, theirs), len(ours.values))
 
 
-def mean_effect(pairs: Sequence[tuple[Scores, Scores]]) -> Effect:
+def mean_effect(pairs: Sequence[tuple[Scores, Scores]]) -> Effect | None:
     """The mean over tasks of how much better the first is, in percent of the second.
 
     This is the Δm of Maninis, Radosavovic and Kokkinos (2019, eq. 4). The size of what is divided by is that of the
-    whole test rows, so that a draw near 0 does not blow it up.
+    whole test rows, so that a draw near 0 does not blow it up. None where a second one is not above 0, or differs from
+    the first by more than its own size: a percentage of nearly nothing would drown all others.
     """
     parts = []
     for ours, theirs in pairs:
-        scale = 100.0 / max(abs(float(theirs.values.mean())), 1e-12)
-        parts.append([scale * difference for difference in _differences(ours, theirs)])
-    return _told(*(np.mean([part[place] for part in parts], axis=0) for place in (0, 1)))
+        whole, drawn = _differences(ours, theirs)
+        size = float(theirs.values.mean())
+        if size <= 0 or abs(float(whole[0])) > size:
+            return None
+        parts.append((100.0 / size * whole, 100.0 / size * drawn))
+    whole, drawn = (np.mean([part[place] for part in parts], axis=0) for place in (0, 1))
+    return _told(whole, drawn, len(pairs[0][0].values))
 
 
 def _differences(ours: Scores, theirs: Scores) -> tuple[np.ndarray, np.ndarray]:
@@ -66,9 +75,9 @@ def _differences(ours: Scores, theirs: Scores) -> tuple[np.ndarray, np.ndarray]:
     return whole.mean(keepdims=True), np.take_along_axis(drawn, taken, axis=0).mean(axis=0)
 
 
-def _told(whole: np.ndarray, drawn: np.ndarray) -> Effect:
+def _told(whole: np.ndarray, drawn: np.ndarray, seeds: int) -> Effect:
     known = drawn[np.isfinite(drawn)]
     if not len(known) or 2 * len(known) < len(drawn):
-        return Effect(float(whole[0]), None, None)
+        return Effect(float(whole[0]), None, None, seeds)
     low, high = np.percentile(known, [2.5, 97.5])
-    return Effect(float(whole[0]), float(low), float(high))
+    return Effect(float(whole[0]), float(low), float(high), seeds)

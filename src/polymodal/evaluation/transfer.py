@@ -30,17 +30,18 @@ class Transfer:
 
     `headlines` are the metrics by task, `alone` and `together` their means over the seeds. `gains` are how much better
     a task does together than alone; `helps[task][other]` how much better it does with the other among the rest than
-    without. `relative` is the mean gain in percent. `cosines`, by a pair of tasks "a, b", are (step, cosine of their
-    gradients), the mean over seeds and members. `spread[balancer][task]` is what wrong answers of `poison` change, and
-    `shared[sharing][task]` how much better a task does together when that much is shared than as in the spec. `steps`,
-    `seeds` and `tuned` (learning rates tried) are the budget that every way of learning had.
+    without. `relative` is the mean gain in percent, None where that means nothing. `cosines`, by a pair of tasks "a,
+    b", are (step, cosine of their gradients), the mean over seeds and members. `spread[balancer][task]` is what wrong
+    answers of `poison` change, and `shared[sharing][task]` how much better a task does together when that much is
+    shared than as in the spec. `steps`, `seeds` and `tuned` (learning rates tried) are the budget that every way of
+    learning had.
     """
 
     headlines: Mapping[str, str]
     alone: Mapping[str, float]
     together: Mapping[str, float]
     gains: Mapping[str, Effect]
-    relative: Effect
+    relative: Effect | None
     helps: Mapping[str, Mapping[str, Effect]]
     cosines: Mapping[str, Sequence[tuple[int, float]]]
     poison: Poison | None
@@ -79,6 +80,10 @@ def transfer(bench: Bench, poison: Poison | None = None, sharings: Sequence[str]
         raise _too_few(names)
     if poison is not None and poison.task not in names:
         raise _unknown(poison.task, names)
+    for balancer in poison.balancers if poison else ():
+        bench.check(Arm(names, balancer))
+    for way in sharings:
+        bench.check(Arm(names, sharing=way))
     all_of_them = bench.scores(Arm(names))
     alone = {name: bench.scores(Arm((name,)))[name] for name in names}
     fewer = {other: bench.scores(Arm(tuple(name for name in names if name != other))) for other in names}

@@ -41,17 +41,29 @@ def transfer_page(found: Transfer, place: Path, title: str) -> Path:
             for at, (way, effects) in enumerate(found.shared.items())
         ],
         "named": {task: label(metric) for task, metric in found.headlines.items()},
-        "mood": "good" if found.relative.sure > 0 else "bad" if found.relative.sure < 0 else "unsure",
+        "mood": _mood(found),
         "verdict": _verdict(found.relative),
         "shown": _shown,
     }
     return written(rendered("transfer.html", given), place)
 
 
-def _verdict(relative: Effect) -> str:
+def _mood(found: Transfer) -> str:
+    """Good where something is gained and no task surely loses; bad where something is lost and no task surely gains."""
+    signs = {gain.sure for gain in found.gains.values()}
+    mean = found.relative.sure if found.relative is not None else sum(signs)
+    if mean > 0 and -1 not in signs:
+        return "good"
+    return "bad" if mean < 0 and 1 not in signs else "unsure"
+
+
+def _verdict(relative: Effect | None) -> str:
+    if relative is None:
+        return "No mean over tasks: a metric alone is so near 0 that a percentage of it says nothing. See each task."
     how = {1: "Together they do better than alone", -1: "Together they do worse than alone"}
     words = how.get(relative.sure, "No evidence that together is better or worse than alone")
-    return f"{words}: {_shown(relative)} % on average."
+    lone = "; one seed tells nothing of chance in training" if relative.seeds < 2 else ""
+    return f"{words}: {_shown(relative)} % on average{lone}."
 
 
 def _shown(found: Effect) -> str:

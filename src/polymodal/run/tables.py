@@ -271,7 +271,12 @@ def fingerprint(table: DataTable) -> str:
 
 
 def contents(table: DataTable, columns: Sequence[str] | None = None) -> np.ndarray:
-    """(rows,) uint64, the same for rows that hold the same in these columns, or in all of them."""
+    """(rows,) uint64, the same for rows that hold the same in these columns, or in all of them.
+
+    Raises DataError for a column that is not there.
+    """
+    for name in columns or ():
+        table.column(name)  # says what is unknown
     frame = table.frame if columns is None else table.frame[list(columns)]
     # Numbers and text are hashed as they lie, fifty times as fast as what holds objects.
     mixed = [name for name, kind in frame.dtypes.items() if pd.api.types.is_object_dtype(kind)]
