@@ -278,16 +278,24 @@ def test_values_that_nobody_holds_are_laid_out_as_absent() -> None:
 def test_finer_maps_go_with_their_tokens():
     maps = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 2, 4, 6).clone()
     maps[1] = torch.nan
-    held = Tokens(torch.randn(3, 6, 4), torch.ones(3, 6, dtype=torch.bool), None, Grid(2, 3, (maps,)))
+    edges = torch.arange(10.0, 13.0).view(3, 1, 1, 1).expand(3, 5, 8, 12)
+    held = Tokens(torch.randn(3, 6, 4), torch.ones(3, 6, dtype=torch.bool), None, Grid(2, 3, (maps,), edges))
     found = held.gather(torch.tensor([2, -1, 0, 2])).grid
     assert found is not None
     assert (found.height, found.width) == (2, 3)
     assert found.finer[0][:, 0, 0, 0].tolist() == [2, 0, 0, 2]
+    assert found.edges is not None
+    assert found.edges[:, 0, 0, 0].tolist() == [12, 0, 10, 12]
     same = held.gather(torch.tensor([0, 1, 2])).grid
     assert same is held.grid
     some = held.only(torch.tensor([True, False, True])).grid
     assert some is not None
     assert some.finer[0][:, 0, 0, 0].tolist() == [0, 0, 2]
+    assert some.edges is not None
+    assert some.edges[:, 0, 0, 0].tolist() == [10, 0, 12]
+    alone = Grid(2, 3, (), edges).gather(torch.tensor([1, -1, 1])).edges
+    assert alone is not None
+    assert alone[:, 0, 0, 0].tolist() == [11, 0, 11]
 
 
 def test_a_map_that_several_rows_share_learns_from_all_of_them():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from polymodal.core.seeding import torch_generator
-from polymodal.data.augmentation import drawn_moves, follow, hide_patches, recolour, warp
+from polymodal.data.augmentation import drawn_moves, follow, hide_patches, recolour, tint, warp
 
 
 def pictures(count: int = 6, height: int = 12, width: int = 20) -> torch.Tensor:
@@ -54,6 +54,24 @@ def test_a_turn_keeps_a_circle_round_in_a_wide_picture() -> None:
     moved, _ = moved_by(disc, None, 1.0, False)
     rows, columns = (moved[:, 0] > 0.5).any(2).sum(1), (moved[:, 0] > 0.5).any(1).sum(1)
     assert ((rows - columns).abs() <= 2).all()
+
+
+def test_another_light_keeps_black_and_grey_keeps_its_kind() -> None:
+    black = torch.zeros(5, 3, 4, 4)
+    assert torch.equal(tint(black, 0.0, 255.0, 1.0, torch_generator(0)), black)
+    assert torch.equal(tint(pictures(), 0.0, 255.0, 0.0, torch_generator(0)), pictures())
+    ramp = torch.linspace(0.0, 200.0, 50).view(1, 1, 1, 50).expand(40, 3, 1, 50)
+    found = tint(ramp, 0.0, 255.0, 1.0, torch_generator(0))
+    assert (found.diff(dim=-1) >= 0).all()
+    assert found.max() <= 255
+    middle = found[:, :, 0, 25]
+    assert (middle.amax(1) - middle.amin(1)).max() > 10
+    assert middle.mean(1).std() > 5
+    single = tint(ramp[:, :1], 0.0, 255.0, 1.0, torch_generator(0))
+    assert single.shape == (40, 1, 1, 50)
+    kind = tint(pictures(), 0.0, 255.0, 1.0, torch_generator(0))
+    assert kind.dtype == torch.uint8
+    assert not torch.equal(kind, pictures())
 
 
 def test_pixels_from_outside_are_unknown() -> None:

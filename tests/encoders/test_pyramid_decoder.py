@@ -33,6 +33,46 @@ def test_without_maps_it_answers_for_the_cells() -> None:
     assert torch.equal(found[0], found[2])
 
 
+@pytest.mark.parametrize(("size", "finest"), [((40, 64), (20, 32)), ((90, 120), (45, 60)), ((91, 47), (46, 24))])
+def test_a_sharp_one_goes_up_to_half_the_side_of_large_pictures(size: tuple[int, int], finest: tuple[int, int]) -> None:
+    tokens = ConvolutionNet(3, 14, size, "pyramid")(pictures(2, 3, *size))
+    assert tokens.grid is not None
+    assert (tokens.grid.edges is None) == (size == (40, 64))
+    decoder = PyramidDecoder(14, torch.tensor([0.5, -2.0]), sharp=True)
+    assert decoder(tokens.values, tokens.grid).shape == (2, 2, *finest)
+    with torch.no_grad():
+        decoder.out.weight.zero_()
+    assert decoder(tokens.values, tokens.grid)[:, :, 0, 0].tolist() == [[0.5, -2.0]] * 2
+
+
+def test_pictures_that_need_no_edges_make_none() -> None:
+    batch = pictures(2, 3, 90, 120)
+    for kind in ("pooled", "grid"):
+        grid = ConvolutionNet(3, 14, (90, 120), kind)(batch).grid
+        assert grid is None or grid.edges is None
+
+
+def test_a_sharp_one_sees_a_line_that_moves_by_two_pixels() -> None:
+    """Upright lines of one pixel in pictures whose finest map is a quarter of them: edges tell where each is."""
+    torch.manual_seed(0)
+    net = ConvolutionNet(1, 16, (48, 48), "pyramid", base=8, dropout=0.0)
+    decoder = PyramidDecoder(16, torch.zeros(2), sharp=True)
+    truth = torch.zeros(6, 48, 48, dtype=torch.long)
+    for row in range(6):
+        truth[row, :, 20 + row] = 1
+    seen = truth.unsqueeze(1).float() + 0.1 * pictures(6, 1, 48, 48)
+    optimiser = torch.optim.Adam([*net.parameters(), *decoder.parameters()], lr=0.02)
+    for _ in range(40):
+        tokens = net(seen)
+        assert tokens.grid is not None
+        told = F.interpolate(decoder(tokens.values, tokens.grid), size=(48, 48), mode="bilinear")
+        optimiser.zero_grad()
+        F.cross_entropy(told, truth, torch.tensor([1.0, 10.0])).backward()
+        optimiser.step()
+    found = told.argmax(1) == 1
+    assert (found & (truth == 1)).sum() / (found | (truth == 1)).sum() > 0.4
+
+
 def test_no_picture_depends_on_its_batch(dtype: torch.dtype) -> None:
     net, decoder = ConvolutionNet(3, 16, (48, 48), "pyramid").to(dtype).eval(), PyramidDecoder(16, torch.zeros(3))
     decoder = decoder.to(dtype).eval()

@@ -22,6 +22,7 @@ OPTIONS = [
     {"encoder": "patches", "tokens": "grid", "padded": True},
     {"padded": True, "size": (24, 18), "channels": 1},
     {"augment": 0.0, "flip": True, "cache_megabytes": 0.0},
+    {"augment": 0.0, "colours": 1.0},
 ]
 
 
@@ -58,9 +59,30 @@ def test_depth_maps_are_read_scaled_and_masked(tmp_path: Path, encoder: str) -> 
     # What a damaged sensor reports far beyond the training range is cut off, and stays bearable.
     assert net({**values.data, "pixels": values.data["pixels"] * 1e30}).values.abs().max() < 1000
     changed = modality.perturb(values.data, torch_generator(0))
+    coloured = Image("scan", size=(18, 24), augment=0.0, colours=1.0)
+    coloured.reader.fit(table, np.arange(6))
+    assert torch.equal(
+        coloured.perturb(values.data, torch_generator(0))["pixels"].nan_to_num(), values.data["pixels"].nan_to_num()
+    )
     shallow = changed["pixels"][changed["known"].unsqueeze(1)]
     assert shallow.min() >= budget.low - 1e-2
     assert shallow.max() <= budget.high + 1e-2
+
+
+def test_colours_change_alone_where_nothing_else_is_asked_for() -> None:
+    shades = [np.full((8, 8, 3), shade, np.uint8) for shade in (40, 90, 140, 200)]
+    table = DataTable(pd.DataFrame({"scan": pd.Series(shades, dtype=object)}))
+    modality = Image("scan", size=8, augment=0.0, colours=1.0)
+    modality.reader.fit(table, np.arange(4))
+    parts = modality.reader.collate(modality.reader.read(table), np.arange(4))[0].data
+    found = modality.perturb(parts, torch_generator(0))["pixels"]
+    assert found.dtype == torch.uint8
+    assert (found == found[:, :, :1, :1]).all()  # every place alike: nothing moved
+    middles = found[:, :, 0, 0].float()
+    assert (middles.amax(1) - middles.amin(1)).max() > 5
+    gains = middles / torch.tensor([40.0, 90.0, 140.0, 200.0]).unsqueeze(1)
+    assert gains.std(dim=0).min() > 0.02  # each picture on its own
+    assert modality.perturb_along(parts, torch_generator(0))[1] is None
 
 
 def test_an_encoder_of_ones_own() -> None:

@@ -49,6 +49,28 @@ def test_the_loss_is_that_of_the_labelled_pixels():
     assert torch.allclose(task.loss_of(spoiled, target), entropy + torch.stack(lost))
 
 
+def test_rare_classes_weigh_more_where_that_is_asked_for():
+    task = fitted(balance=1.0, dice=0.0)
+    assert task.labels.counts == [6, 18, 12]
+    assert task.class_weights == pytest.approx([2.0, 2 / 3, 1.0])
+    roots = [6**0.5, 18**0.5, 12**0.5]
+    assert fitted(balance=0.5).class_weights == pytest.approx([36 / (root * sum(roots)) for root in roots])
+    assert fitted().class_weights == pytest.approx([1.0, 1.0, 1.0])
+    logits = torch.randn(2, 3, 4, 4, generator=torch_generator(0), dtype=torch.float64)
+    target = torch.randint(0, 3, (2, 4, 4), generator=torch_generator(1)).to(torch.uint8)
+    each = torch.nn.functional.cross_entropy(logits, target.long(), reduction="none")
+    weighed = each * torch.tensor([2.0, 2 / 3, 1.0], dtype=torch.float64)[target.long()]
+    assert torch.allclose(task.loss_of(logits, target), weighed.mean((1, 2)))
+    target[:, 1] = 255
+    logits[:, :, 1] = torch.nan
+    assert torch.allclose(task.loss_of(logits, target), weighed[:, [0, 2, 3]].mean((1, 2)))
+
+
+def test_a_class_that_no_training_map_shows_weighs_nothing():
+    task = fitted(names=["sky", "tree", "road", "sign", "pole", "car"], balance=1.0)
+    assert task.class_weights == pytest.approx([2.0, 0.0, 2 / 3, 0.0, 0.0, 1.0])
+
+
 def test_a_perfect_map_costs_nothing_and_a_row_without_labels_nothing():
     task = fitted()
     target = torch.tensor([[[0, 1, 2, 2]] * 4, [[255] * 4] * 4], dtype=torch.uint8)

@@ -1,6 +1,6 @@
 """What travels through the house: a batch of distinct values, their tokens, and what fusion makes of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -116,24 +116,31 @@ class Grid:
     """What tokens that stand in a grid were made of, for a task that answers for each place of a picture.
 
     The tokens are the cells of `height` × `width`, row by row. `finer` are maps (rows, channels, h, w) of the same
-    picture, from coarse to fine, all of half the width of a token (rounded up) in channels.
+    picture, from coarse to fine, all of half the width of a token (rounded up) in channels. `edges` (rows, EDGES, h, w)
+    is a map finer than all of them, in which little more than edges is to be seen; None where none was made.
     """
 
     height: int
     width: int
     finer: tuple[Tensor, ...] = ()
+    edges: Tensor | None = None
 
     def gather(self, index: Index) -> "Grid":
         """The maps laid out by row; zeros in rows with index -1."""
-        if not self.finer or _counts_up(index, len(self.finer[0])):
+        held = self.finer if self.edges is None else (*self.finer, self.edges)
+        if not held or _counts_up(index, len(held[0])):
             return self
         place, there = index.clamp(min=0), index >= 0
         # Its way back adds whole maps, where that of indexing adds number by number.
-        return replace(self, finer=tuple(keep(part.index_select(0, place), there) for part in self.finer))
+        return self._each(lambda part: keep(part.index_select(0, place), there))
 
     def only(self, rows: Tensor) -> "Grid":
         """The same with maps of zeros in the rows where `rows` (rows,) is False."""
-        return replace(self, finer=tuple(keep(part, rows) for part in self.finer))
+        return self._each(lambda part: keep(part, rows))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Grid":
+        edges = None if self.edges is None else change(self.edges)
+        return replace(self, finer=tuple(change(part) for part in self.finer), edges=edges)
 
 
 def _counts_up(index: Tensor, count: int) -> bool:

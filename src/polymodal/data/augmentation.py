@@ -17,6 +17,7 @@ __all__ = [
     "hide_stretches",
     "move_cubes",
     "recolour",
+    "tint",
     "warp",
 ]
 
@@ -25,6 +26,9 @@ _ZOOM = 0.12
 _SHIFT = 0.08
 _BRIGHTNESS = 0.1
 _CONTRAST = 0.2
+_GAMMA = math.log(1.4)
+_GAIN = math.log(1.2)
+_SATURATION = 0.5
 
 
 def drawn_moves(count: int, size: tuple[int, int], strength: float, flip: bool, generator: Generator) -> Tensor:
@@ -87,6 +91,20 @@ def recolour(pixels: Tensor, low: float, high: float, strength: float, generator
     middle = values.mean(dim=(1, 2, 3), keepdim=True)
     changed = middle + (values - middle) * (1 + _CONTRAST * drawn[:, 0]) + _BRIGHTNESS * (high - low) * drawn[:, 1]
     return _like(changed.clamp(low, high), pixels)
+
+
+def tint(pixels: Tensor, low: float, high: float, strength: float, generator: Generator) -> Tensor:
+    """Photographs under another light: gamma, the gain of each channel and saturation change, within [low, high].
+
+    At strength 1: gamma by up to a factor of 1.4, gains by one of 1.2, saturation by up to 50 %. Black stays black.
+    """
+    count, channels = pixels.shape[:2]
+    drawn = ((torch.rand(count, channels + 2, 1, 1, generator=generator) * 2 - 1) * strength).to(pixels.device)
+    share = ((_floating(pixels) - low) / (high - low)).clamp(0, 1)
+    share = share ** torch.exp(_GAMMA * drawn[:, :1]) * torch.exp(_GAIN * drawn[:, 2:])
+    grey = share.mean(dim=1, keepdim=True)
+    share = torch.lerp(grey, share, 1 + _SATURATION * drawn[:, 1:2])
+    return _like((low + (high - low) * share).clamp(low, high), pixels)
 
 
 def move_cubes(voxels: Tensor, share: float, flip: bool, generator: Generator) -> Tensor:

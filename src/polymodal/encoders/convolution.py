@@ -11,7 +11,10 @@ from polymodal.core import Grid, Tokens
 from polymodal.core.masking import keep, masked_mean
 from polymodal.encoders.dropout import Dropout
 
-__all__ = ["ConvolutionBlock", "ConvolutionNet", "grid_centres", "group_norm"]
+__all__ = ["EDGES", "ConvolutionBlock", "ConvolutionNet", "grid_centres", "group_norm"]
+
+EDGES = 16
+"""Channels of the map at half the side of a large picture: few, since there are many places."""
 
 
 class ConvolutionBlock(nn.Module):
@@ -39,10 +42,10 @@ class ConvolutionNet(nn.Module):
 
     The stem halves the picture until its shorter side is below 24; stages of residual blocks follow, each on half the
     grid and twice the channels, down to a side of about 4. A "pyramid" is a grid with the finer maps that it was made
-    of, one of each stage but the last: its stem halves twice at most, and its stages end at a side of about 8. `size`
-    (height, width) chooses how many; any other size works, too. Unknown pixels (`known` False) count as zero, the mean
-    of normalised pictures, and cells without any known pixel are masked. Positions of grid tokens are (y, x) of cell
-    centres, in cells.
+    of, one of each stage but the last: its stem halves twice at most, and its stages end at a side of about 5. Where
+    the stem halves twice, the map between is kept as `edges`. `size` (height, width) chooses how many; any other size
+    works, too. Unknown pixels (`known` False) count as zero, the mean of normalised pictures, and cells without any
+    known pixel are masked. Positions of grid tokens are (y, x) of cell centres, in cells.
     """
 
     def __init__(
@@ -62,10 +65,12 @@ class ConvolutionNet(nn.Module):
         deepest, aim = 3, 4
         if tokens == "pyramid":
             # What lies between a quarter and an eighth of the side tells edges, and is worth the work of whole stages.
-            halvings, deepest, aim = min(halvings, 2), 4, 8
+            # A last stage of about 5 × 7 cells costs little, and sees what stands where in the whole scene.
+            halvings, deepest, aim = min(halvings, 2), 4, 5
         stages = max(1, min(deepest, 1 + round(math.log2(max(shortest / 2**halvings / aim, 1)))))
         sides = [base * 2 ** min(stage, 2) for stage in range(stages)]
         self.stem = _stem(channels, base, halvings)
+        self.sharp = tokens == "pyramid" and halvings == 2 and base <= 2 * EDGES
         self.stages = nn.ModuleList()
         for place, (before, after) in enumerate(zip([base, *sides], sides, strict=False)):
             down = [nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(before, after, 1, bias=False)] if place else []
@@ -80,7 +85,8 @@ class ConvolutionNet(nn.Module):
         """pixels (n, channels, height, width), known (n, height, width) → Tokens (n, 1 or cells, width)."""
         if known is not None:
             pixels = keep(pixels, known.unsqueeze(1).expand_as(pixels))
-        grid, passed = self.stem(pixels.contiguous(memory_format=torch.channels_last)), []
+        pixels, passed = pixels.contiguous(memory_format=torch.channels_last), []
+        grid, edges = self._begun(pixels)
         for stage in self.stages:
             grid = stage(grid)
             passed.append(grid)
@@ -92,8 +98,15 @@ class ConvolutionNet(nn.Module):
             return Tokens(keep(self.out(self.dropout(cells)), mask.any(1, keepdim=True)), mask.any(1, keepdim=True))
         positions = grid_centres(grid.shape[-2], grid.shape[-1], like=cells).expand(len(cells), -1, -1)
         finer = [aside(part) for aside, part in zip(self.beside, passed, strict=False)]
-        cut = Grid(grid.shape[-2], grid.shape[-1], tuple(reversed(finer)))
+        cut = Grid(grid.shape[-2], grid.shape[-1], tuple(reversed(finer)), edges)
         return Tokens(keep(self.out(self.dropout(cells)), mask), mask, keep(positions, mask), cut)
+
+    def _begun(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the stem makes, and the map at half the side that it went through, where a pyramid keeps that."""
+        if not self.sharp:
+            return self.stem(pixels), None
+        edges = self.stem[:-1](pixels)
+        return self.stem[-1](edges), edges
 
 
 def grid_centres(rows: int, columns: int, like: Tensor) -> Tensor:
@@ -109,7 +122,7 @@ def _stem(channels: int, base: int, halvings: int) -> nn.Sequential:
         return nn.Sequential(nn.Conv2d(channels, base, 3, padding=1, bias=False))
     layers: list[nn.Module] = []
     for step in range(halvings):
-        after = base if step == halvings - 1 else max(16, base // 2)
+        after = base if step == halvings - 1 else max(EDGES, base // 2)
         # A first window of five sees a stroke whole.
         side = 5 if step == 0 else 3
         layers += [nn.Conv2d(channels, after, side, stride=2, padding=side // 2, bias=False)]

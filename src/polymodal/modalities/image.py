@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from polymodal.core import Tokens
 from polymodal.core.seeding import numpy_generator
-from polymodal.data.augmentation import cut_patches, drawn_moves, hide_patches, recolour, warp
+from polymodal.data.augmentation import cut_patches, drawn_moves, hide_patches, recolour, tint, warp
 from polymodal.data.base import DataTable
 from polymodal.data.calibration import Calibration, Wishes
 from polymodal.data.files import Limits
@@ -39,8 +39,10 @@ class Image(Modality):
     of it, for fusions that look closely) or "pyramid" (a grid with the finer maps it was made of, for tasks that answer
     for each pixel; patches have no finer maps). `patch` is the side of a patch in pixels; None takes about an eighth of
     the picture. `layers` are the layers of the transformer. `augment` is the strength of training's small changes
-    (0 = none), `flip` also mirrors: right for photographs, wrong for writing. Pictures over `max_megapixels` or
-    files over `max_megabytes` are refused; `cache_megabytes` of finished pictures stay in memory (0 = none).
+    (0 = none), `flip` also mirrors: right for photographs, wrong for writing. `colours` is the strength of changes of
+    light and colour (0 = none): right where the light or the camera may change, wrong where a hue is the answer.
+    Pictures over `max_megapixels` or files over `max_megabytes` are refused; `cache_megabytes` of finished pictures
+    stay in memory (0 = none).
     """
 
     reader: ImageColumn
@@ -58,13 +60,15 @@ class Image(Modality):
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         augment: NonNegativeFloat = 0.6,
         flip: bool = False,
+        colours: Annotated[float, Field(ge=0, le=2)] = 0.0,
         max_megapixels: PositiveFloat = 40.0,
         max_megabytes: PositiveFloat = 64.0,
         cache_megabytes: NonNegativeFloat = 256.0,
     ) -> None:
         self.column = column
         self.size, self.channels, self.padded, self.encoder, self.tokens = size, channels, padded, encoder, tokens
-        self.patch, self.layers, self.dropout, self.augment, self.flip = patch, layers, dropout, augment, flip
+        self.patch, self.layers, self.dropout, self.augment = patch, layers, dropout, augment
+        self.flip, self.colours = flip, colours
         self.max_megapixels, self.max_megabytes, self.cache_megabytes = max_megapixels, max_megabytes, cache_megabytes
         limits = Limits(bytes=int(max_megabytes * 2**20), pixels=int(max_megapixels * 10**6))
         self.reader = ImageColumn(column, Wishes(size, channels, padded, limits), int(cache_megabytes * 2**20))
@@ -106,14 +110,17 @@ class Image(Modality):
 
     def perturb_along(self, parts: Parts, generator: Generator) -> tuple[Parts, Tensor | None]:
         """The same, with (n, 2, 3) how each picture was moved."""
-        if self.augment == 0.0 and not self.flip:
-            return parts, None
-        learned, size = self.reader.learned, tuple(parts["pixels"].shape[-2:])
-        moves = drawn_moves(len(parts["pixels"]), (size[0], size[1]), self.augment, self.flip, generator)
-        pixels, known = warp(parts["pixels"], parts.get("known"), moves)
-        if not learned.canvas.deep:
-            pixels = recolour(pixels, learned.low, learned.high, self.augment, generator)
-        return ({"pixels": pixels} if known is None else {"pixels": pixels, "known": known}), moves
+        learned, changed, moves = self.reader.learned, dict(parts), None
+        if self.augment > 0.0 or self.flip:
+            height, width = parts["pixels"].shape[-2:]
+            moves = drawn_moves(len(parts["pixels"]), (height, width), self.augment, self.flip, generator)
+            changed["pixels"], known = warp(parts["pixels"], parts.get("known"), moves)
+            changed |= {} if known is None else {"known": known}
+            if not learned.canvas.deep:
+                changed["pixels"] = recolour(changed["pixels"], learned.low, learned.high, self.augment, generator)
+        if self.colours > 0.0 and not learned.canvas.deep:
+            changed["pixels"] = tint(changed["pixels"], learned.low, learned.high, self.colours, generator)
+        return changed, moves
 
     def corrupt(self, parts: Parts, rate: float, generator: Generator) -> tuple[Parts, Tensor]:
         """Paint patches over with the mean colour; (n, patches) True where that was done."""

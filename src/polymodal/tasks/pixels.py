@@ -14,8 +14,8 @@ from polymodal.tasks.base import TaughtHead
 __all__ = ["PixelHead", "finest"]
 
 LARGE = 64
-"""The shorter side from which on every second place teaches: neighbours say nearly the same, for four times the work.
-"""
+"""The shorter side from which on every second place of both directions teaches at a time, which ones is drawn:
+neighbours say nearly the same, for four times the work."""
 
 
 class PixelHead(TaughtHead):
@@ -37,7 +37,7 @@ class PixelHead(TaughtHead):
     ) -> None:
         super().__init__()
         self.of, self.size, self.losses, self.answer = of, size, losses, answer
-        self.decoder = PyramidDecoder(width, prior)
+        self.decoder = PyramidDecoder(width, prior, sharp=True)
 
     def forward(self, representation: Representation) -> Tensor:
         """(batch, height · width) of what is told."""
@@ -50,7 +50,9 @@ class PixelHead(TaughtHead):
         if not there.any():
             return representation.pooled.new_zeros(0)
         rows, step = there.nonzero().squeeze(1), 1 if min(self.size) < LARGE else 2
-        known = target.data["target"][:, step // 2 :: step, step // 2 :: step][target.index[rows]]
+        # Each number stands for all the places around it; were they always the same ones, answers would be shifted.
+        top, left = torch.randint(step, (2,)).tolist() if self.training else (step // 2, step // 2)
+        known = target.data["target"][:, top::step, left::step][target.index[rows]]
         return self.losses(self._numbers(representation, rows, (known.shape[1], known.shape[2])), known)
 
     def _numbers(self, representation: Representation, rows: Tensor, size: tuple[int, int]) -> Tensor:
@@ -61,7 +63,7 @@ class PixelHead(TaughtHead):
             return nothing
         if made.shape[2:] != size:
             made = F.interpolate(made, size, mode="bilinear", align_corners=False)
-        return torch.where(present.view(-1, 1, 1, 1), made, nothing)
+        return made if present.all() else torch.where(present.view(-1, 1, 1, 1), made, nothing)
 
 
 def finest(

@@ -1,12 +1,12 @@
 """Which class each pixel of a picture is of."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import NonNegativeFloat
+from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
 from polymodal.core import Combine, DataError
@@ -34,7 +34,9 @@ class Segmentation(Task):
 
     Learned by the mean cross-entropy of the labelled pixels plus `dice` times soft Dice (Milletari et al. 2016; Sudre
     et al. 2017): the mean, over the classes that a picture shows, of 1 − 2 Σ p·t / (Σ p + Σ t), by which a thin pole
-    weighs as much as the sky. Training moves the maps along with the pictures.
+    weighs as much as the sky. In the cross-entropy a pixel weighs (1 / frequency of its class) ^ `balance` in training
+    maps, 1 on average over their pixels; at 1 all classes weigh the same (Eigen and Fergus 2015, but for
+    a factor). Training moves the maps along with the pictures.
     """
 
     reader: MapColumn
@@ -51,10 +53,11 @@ class Segmentation(Task):
         ignore: Sequence[int] = (255,),
         size: MapSize = "auto",
         dice: NonNegativeFloat = 1.0,
+        balance: Annotated[float, Field(ge=0, le=1)] = 0.0,
         weight: NonNegativeFloat = 1.0,
     ) -> None:
         self.target, self.of, self.names, self.ignore = target, of, names, ignore
-        self.size, self.dice, self.weight = size, dice, weight
+        self.size, self.dice, self.balance, self.weight = size, dice, balance, weight
         self.follows: str | None = of
         self.labels = LabelMaps(names, ignore)
         self.reader = MapColumn(target, of, size, self.labels)
@@ -64,6 +67,14 @@ class Segmentation(Task):
         """The names of the classes, or their numbers."""
         names = self.names
         return [str(number) if names is None else names[number] for number in self.labels.numbers]
+
+    @property
+    def class_weights(self) -> list[float]:
+        """What a pixel of each class weighs in the cross-entropy: 1 on average over the pixels of training maps."""
+        counts = np.array(self.labels.counts, dtype=float)
+        raised = np.where(counts > 0, np.maximum(counts, 1) ** -self.balance, 0.0)
+        told: list[float] = (raised * counts.sum() / (raised * counts).sum()).tolist()
+        return told
 
     @property
     def speaks_of(self) -> dict[str, Sequence[str]]:
@@ -82,11 +93,12 @@ class Segmentation(Task):
         logs, known = F.log_softmax(logits, dim=1).flatten(2), (target != NOTHING).flatten(1)
         codes = target.long().flatten(1).masked_fill(~known, 0).unsqueeze(1)
         right = logs.gather(1, codes).squeeze(1)
-        entropy = masked_mean(-right, known)
+        weights = logits.new_tensor(self.class_weights)
+        entropy = masked_mean(-right * weights[codes.squeeze(1)] if self.balance else -right, known)
         if self.dice == 0:
             return entropy
         shape = (len(logits), logits.shape[1])
-        told = keep(logs.exp().transpose(1, 2), known).sum(dim=1)
+        told = torch.where(known.unsqueeze(1), logs.exp(), 0.0).sum(dim=2)
         both = logits.new_zeros(shape).scatter_add(1, codes.squeeze(1), keep(right.exp(), known))
         true = logits.new_zeros(shape).scatter_add(1, codes.squeeze(1), known.to(logits.dtype))
         lost = 1 - 2 * both / (told + true).clamp(min=1e-6)

@@ -247,7 +247,9 @@ def features(model: Model, *seen: Representation) -> list[Tensor]:
     if len(seen) > 1 or any(isinstance(head, TaughtHead) for head in model.heads.values()):
         tokens = [part for each in seen for tokens in (each.tokens, each.unfused) for part in tokens.values()]
         read += [part.values for part in tokens]
-        read += [finer for part in tokens if part.grid is not None for finer in part.grid.finer]
+        grids = [part.grid for part in tokens if part.grid is not None]
+        read += [finer for grid in grids for finer in grid.finer]
+        read += [grid.edges for grid in grids if grid.edges is not None]
     return list({id(part): part for part in read if part.requires_grad}.values())
 
 
