@@ -11,7 +11,17 @@ from polymodal.evaluation.arms import Bench
 from polymodal.evaluation.transfer import Poison, transfer
 from polymodal.report.transferred import transfer_page
 from polymodal.spec import Spec
+from tests.tasks.atoms import springs
 
+ATOMS = """
+data: {table: t.parquet, split: {test: 0.5}}
+modalities: {atoms: {type: structure, column: places, numbers: numbers, tokens: atoms, encoder: vectors}}
+tasks:
+  molecule: {type: potential, target: energy, of: atoms, forces: forces, dipole: dipole}
+  size: {type: regression, target: size}
+model: {width: 16}
+train: {epochs: 2, members: 1, batch_size: 16}
+"""
 SPEC = """
 data: {table: t.csv, split: {test: 0.5}}
 modalities: {x: {type: table, columns: ["x*"]}}
@@ -74,7 +84,8 @@ def test_the_page_holds_every_figure(found):
     assert page.count("<svg") == 5  # gains, matrix, cosines, spread, shared
     assert "two &lt;tasks&gt;" in page
     assert "<script" not in page
-    assert all(line.replace("'", "&#39;") in page for line in made.sentences)
+    shown = page.replace("\u2212", "-")
+    assert all(line.replace("'", "&#39;") in shown for line in made.sentences)
 
 
 def test_a_single_task_and_a_strange_poison_are_refused(found):
@@ -84,3 +95,21 @@ def test_a_single_task_and_a_strange_poison_are_refused(found):
         transfer(Bench(spec.only(["few"]), folder / "runs", [0]))
     with pytest.raises(UsageProblem, match="did you mean"):
         transfer(Bench(spec, folder / "runs", [0]), Poison("fw"))
+
+
+def test_each_aspect_of_a_task_is_asked_apart(tmp_path):
+    frame = springs(120)
+    frame["size"] = [float(len(numbers)) for numbers in frame["numbers"]]
+    frame.to_parquet(tmp_path / "t.parquet")
+    spec = Spec.from_text(ATOMS, tmp_path)
+    made = transfer(Bench(spec, tmp_path / "runs", [0, 1]))
+    parts = ["molecule.energy", "molecule.forces", "molecule.dipole"]
+    assert made.tasks == dict.fromkeys(parts, "molecule") | {"size": "size"}
+    assert set(made.gains) == set(made.headlines) == {*parts, "size"}
+    assert {asked: list(others) for asked, others in made.helps.items()} == (
+        dict.fromkeys(parts, ["size"]) | {"size": ["molecule"]}
+    )
+    assert {"molecule.energy, molecule.forces", "molecule.forces, size"} <= set(made.cosines)
+    page = transfer_page(made, tmp_path / "t.html", "atoms").read_text()
+    assert "polymodal transfer · 2 tasks" in page
+    assert "molecule.forces is" in page

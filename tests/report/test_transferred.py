@@ -14,6 +14,7 @@ UP, DOWN, BARE = Effect(0.1, 0.05, 0.15), Effect(-0.2, -0.3, -0.1), Effect(0.01,
 @pytest.fixture
 def found() -> Transfer:
     return Transfer(
+        tasks={name: name for name in ("sick", "a very long name of a task")},
         headlines={"sick": "auroc", "a very long name of a task": "mae"},
         alone={"sick": 0.5, "a very long name of a task": 0.0},
         together={"sick": 0.6, "a very long name of a task": 0.2},
@@ -33,9 +34,10 @@ def found() -> Transfer:
 def test_effects_are_in_percent_of_alone_with_their_sign(found, tmp_path):
     page = transfer_page(found, tmp_path / "t.html", "trial").read_text("utf-8")
     assert "+20.0*" in page  # .1 of .5, sure
-    assert "Together they do worse than alone: -3 (-4 to -2) % on average." in page
+    assert "Together they do worse than alone: −3 (−4 to −2) % on average." in page
     assert 'class="helps"' in page
-    assert "a very long n…" in page
+    assert "a very …a task" in page
+    assert "Balanced as in the spec" in page
     assert "40 % of the training answers of sick" in page
     assert "Mean +0.00; below 0 at 50% of 2 looks." in page
 
@@ -44,6 +46,9 @@ def test_a_metric_of_zero_alone_breaks_nothing(found, tmp_path):
     page = transfer_page(found, tmp_path / "t.html", "trial").read_text("utf-8")
     assert "nan" not in page.lower().replace("financ", "")
     assert "inf" not in page.split("<main")[1].split("</main")[0]
+    assert "alone it is near 0" in page
+    assert "&gt;+1000" in page
+    assert "e+1" not in page
 
 
 def test_without_poison_and_cosines_their_sections_are_left_out(found, tmp_path):

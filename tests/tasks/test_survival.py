@@ -162,15 +162,27 @@ def test_the_curve_of_a_mean_row_is_near_that_of_all():
     np.testing.assert_allclose(task.reader.baseline.values, fresh.reader.baseline.values)
 
 
-def test_curves_go_to_the_horizon_and_tell_what_lies_before_it():
-    task, _ = posed(Survival("months", "died", at=[0.5, 50.0], horizon=2.0))
-    told = task.decode(torch.zeros(1, 1)).curves
-    assert (told.times[-1], list(told.told)) == (2.0, [0.5])
-    usual, _ = posed(Survival("months", "died", at=[50.0]))
-    assert usual.times[-1] == 50.0
+@pytest.mark.parametrize("loss", ["cox", "discrete"])
+def test_what_is_asked_beyond_the_horizon_is_told_and_not_judged(loss: str):
+    plain, target = posed(Survival("months", "died", loss=loss), rows=100)
+    longest = plain.reader.longest
+    asked, _ = posed(Survival("months", "died", loss=loss, at=[0.5, longest, 10 * longest]), rows=100)
+    outputs = torch.zeros(100, 1 if loss == "cox" else len(plain.reader.edges))
+    curves = asked.decode(outputs).curves
+    assert list(curves.told) == [0.5, longest, 10 * longest]
+    assert curves.at(longest)[0] <= curves.at(0.5)[0]
+    assert np.isnan(curves.at(10 * longest)).all()  # nobody was watched for so long
+    assert np.isfinite(curves.medians()).any() == np.isfinite(plain.decode(outputs).curves.medians()).any()
+    truth = plain.truth(target)
+    wanted, found = (task.metrics(task.decode(outputs), truth) for task in (plain, asked))
+    assert found["integrated_brier"] == pytest.approx(wanted["integrated_brier"], rel=1e-3)
+    farther, _ = posed(Survival("months", "died", loss=loss, horizon=10 * longest), rows=100)
+    assert np.isfinite(farther.decode(outputs).curves.chances).all()
 
 
 def test_advice_on_events_is_about_events():
+    with pytest.raises(DataError, match='to everybody write "event: null"'):
+        Survival("months", "died").reader.fit(table([1.0, 2.0, 3.0] * 4, [1, 1, 1] * 4), np.arange(12))
     given = table([1.0, 2.0, 3.0] * 4, ["yes", "no", "lost"] * 4)
     with pytest.raises(DataError, match="whether the one asked about came"):
         Survival("months", "died").reader.fit(given, np.arange(12))

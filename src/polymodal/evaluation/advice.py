@@ -1,6 +1,6 @@
 """What a comparison of tasks says, in plain sentences, and what to do about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -30,10 +30,10 @@ def sentences(headlines: Mapping[str, str], gains: Mapping[str, Effect], helps: 
 
 
 def of_spread(spoilt: str, balancer: str, by_task: Mapping[str, Effect]) -> str:
-    """What wrong answers of one task did to the others under a balancer."""
-    hurt = [f"{task} ({_shown(found)})" for task, found in by_task.items() if task != spoilt and found.sure < 0]
+    """What wrong answers of one task did to `by_task`, the others, balanced so ("by mgda")."""
+    hurt = [f"{task} ({_shown(found)})" for task, found in by_task.items() if found.sure < 0]
     where = f"spreads to {', '.join(hurt)}" if hurt else "does not spread to the other tasks by more than chance"
-    return f"Harm done to {spoilt} {where}, balanced by {balancer}."
+    return f"Harm done to {spoilt} {where}, balanced {balancer}."
 
 
 def of_sharing(way: str, by_task: Mapping[str, Effect]) -> str:
@@ -43,37 +43,51 @@ def of_sharing(way: str, by_task: Mapping[str, Effect]) -> str:
     return f"Shared by {way} instead of as in the spec: {told}."
 
 
-def advice(gains: Mapping[str, Effect], helps: Helps, cosines: Mapping[str, Sequence[tuple[int, float]]]) -> list[str]:
-    """What to leave out, group, weigh anew or give a branch of its own."""
+def advice(
+    tasks: Mapping[str, str],
+    gains: Mapping[str, Effect],
+    helps: Helps,
+    cosines: Mapping[str, Sequence[tuple[int, float]]],
+) -> list[str]:
+    """What to leave out, group, weigh anew or give a branch of its own; `tasks` are those of what is asked."""
     if any(gain.seeds < 2 for gain in gains.values()):
         return ["Repeat it with three seeds or more: with one, chance in training is in no interval."]
-    told = []
-    for other in gains:
-        hurt = [task for task in helps if other in helps[task] and helps[task][other].sure < 0]
-        helped = [task for task in helps if other in helps[task] and helps[task][other].sure > 0]
-        if hurt and not helped:
-            told.append(
-                f"Leave {other} out of what {_and(hurt)} learn{'s' * (len(hurt) == 1)} from, or lower its weight: "
-                "it hurts and helps nobody."
-            )
-        elif hurt:
-            told.append(f"Learn {other} with {_and(helped)} only: it helps there, and hurts {_and(hurt)}.")
+    told = [line for other in dict.fromkeys(tasks.values()) for line in _company(tasks, helps, other)]
     for pair, steps in cosines.items():
-        mean = float(np.mean([cosine for _, cosine in steps]))
-        first, other = pair.split(", ")
-        harmed = any(helps[a][b].sure < 0 for a, b in ((first, other), (other, first)))
+        mean, (first, other) = float(np.mean([cosine for _, cosine in steps])), pair.split(", ")
+        one, two = (tasks.get(name, name) for name in (first, other))
+        harmed = one in _touched(tasks, helps, two, -1) or two in _touched(tasks, helps, one, -1)
         if mean < APART and harmed:
             told.append(
                 f"The gradients of {first} and {other} pull against one another (mean cosine {mean:.2f}): "
                 "a balancer that avoids conflicts (up_grad), or branches of their own, may keep both."
             )
-    alone = [task for task, gain in gains.items() if gain.sure < 0]
-    named = [task for task in alone if not any(found.sure < 0 for found in helps[task].values())]
+    alone = [asked for asked, gain in gains.items() if gain.sure < 0]
+    named = {tasks[asked]: 0 for asked in alone if not any(found.sure < 0 for found in helps[asked].values())}
     if named:
-        told.append(f"Learn {_and(named)} alone: together costs more than any one of the others explains.")
+        told.append(f"Learn {_and(list(named))} alone: together costs more than any one of the others explains.")
     if not told and any(gain.sure > 0 for gain in gains.values()):
         return ["Keep the tasks together: some gain, and none loses by more than chance."]
     return told or ["No evidence that these tasks help or hurt one another: keep together what is cheaper together."]
+
+
+def _company(tasks: Mapping[str, str], helps: Helps, other: str) -> Iterator[str]:
+    """With whom a task is learned best; nothing of a task that it helps in one aspect and hurts in another."""
+    helped, harmed = (_touched(tasks, helps, other, sign) for sign in (1, -1))
+    hurt = [task for task in harmed if task not in helped]
+    if hurt and not helped:
+        yield (
+            f"Leave {other} out of what {_and(hurt)} learn{'s' * (len(hurt) == 1)} from, or lower its weight: "
+            "it hurts and helps nobody."
+        )
+    elif hurt:
+        yield f"Learn {other} with {_and(helped)} only: it helps there, and hurts {_and(hurt)}."
+
+
+def _touched(tasks: Mapping[str, str], helps: Helps, other: str, sign: int) -> list[str]:
+    """The tasks that another one surely helps (sign 1) or hurts (-1), in some aspect."""
+    told = (tasks[asked] for asked, found in helps.items() if other in found and found[other].sure == sign)
+    return list(dict.fromkeys(told))
 
 
 def _shown(found: Effect) -> str:

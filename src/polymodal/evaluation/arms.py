@@ -74,7 +74,7 @@ class Bench:
         return (self.settings.epochs or 1) * self._per_epoch(self.names)
 
     def scores(self, arm: Arm) -> dict[str, Scores]:
-        """The headline metric of each task of an arm."""
+        """The headline metric of each task of an arm; of a task with several aspects, of each, as "task.aspect"."""
         if arm not in self._known:
             self._known[arm] = self._judged(self.folders(arm))
         return self._known[arm]
@@ -164,24 +164,25 @@ class Bench:
 
     def _judged(self, places: Sequence[Path]) -> dict[str, Scores]:
         """Headline metrics on the test rows, and on the same draws of them for every arm."""
-        found: dict[str, list[tuple[float, np.ndarray, int]]] = {}
+        found: dict[str, list[tuple[float, np.ndarray]]] = {}
+        of: dict[str, tuple[int, str]] = {}
         for place in places:
             opened = run.open_run(place)
             rows, groups = opened.fitted.split.test, group_labels(opened.fitted, opened.spec.data.group)
-            for name, (made, labelled) in answered(opened.fitted, rows).items():
-                task = opened.fitted.model.tasks[name]
+            for name, (owner, made, labelled) in answered(opened.fitted, rows).items():
+                task = opened.fitted.model.tasks[owner]
                 drawn = bootstrap(made, None if groups is None else groups[rows][labelled])
                 if task.headline not in drawn.metrics:
                     raise _unjudged(name, task.headline, len(made))
-                value = drawn.metrics[task.headline]
-                more = 1 if task.higher_is_better else -1
-                found.setdefault(name, []).append((value, drawn.draws.get(task.headline, np.zeros(0)), more))
-        return {name: _scores(each) for name, each in found.items()}
+                of[name] = (1 if task.higher_is_better else -1, owner)
+                draws = drawn.draws.get(task.headline, np.zeros(0))
+                found.setdefault(name, []).append((drawn.metrics[task.headline], draws))
+        return {name: _scores(each, *of[name]) for name, each in found.items()}
 
 
-def _scores(found: Sequence[tuple[float, np.ndarray, int]]) -> Scores:
-    values, draws, signs = zip(*found, strict=True)
-    return Scores(np.array(values), np.stack(draws), signs[0])
+def _scores(found: Sequence[tuple[float, np.ndarray]], sign: int, task: str) -> Scores:
+    values, draws = zip(*found, strict=True)
+    return Scores(np.array(values), np.stack(draws), sign, task)
 
 
 def _unjudged(task: str, headline: str, rows: int) -> DataError:

@@ -15,12 +15,14 @@ class Scores:
     """One metric of one way of learning.
 
     `values` (seeds,) are those of each seed on all rows, `draws` (seeds, draws) those on rows that were drawn again,
-    the same for all seeds and all ways. `sign` is 1 where more is better, -1 where less is.
+    the same for all seeds and all ways. `sign` is 1 where more is better, -1 where less is. `task` is whose metric it
+    is, where one of several.
     """
 
     values: np.ndarray
     draws: np.ndarray
     sign: int
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,20 @@ def effect(ours: Scores, theirs: Scores) -> Effect:
 def mean_effect(pairs: Sequence[tuple[Scores, Scores]]) -> Effect | None:
     """The mean over tasks of how much better the first is, in percent of the second.
 
-    This is the Δm of Maninis, Radosavovic and Kokkinos (2019, eq. 4). The size of what is divided by is that of the
+    This is the Δm of Maninis, Radosavovic and Kokkinos (2019, eq. 4); aspects of one task count as much as one task.
+    The size of what is divided by is that of the
     whole test rows, so that a draw near 0 does not blow it up. None where a second one is not above 0, or differs from
     the first by more than its own size: a percentage of nearly nothing would drown all others.
     """
-    parts = []
+    parts, of = [], [ours.task for ours, _ in pairs]
     for ours, theirs in pairs:
         whole, drawn = _differences(ours, theirs)
         size = float(theirs.values.mean())
         if size <= 0 or abs(float(whole[0])) > size:
             return None
         parts.append((100.0 / size * whole, 100.0 / size * drawn))
-    whole, drawn = (np.mean([part[place] for part in parts], axis=0) for place in (0, 1))
+    weights = [1 / of.count(task) for task in of]
+    whole, drawn = (np.average([part[place] for part in parts], axis=0, weights=weights) for place in (0, 1))
     return _told(whole, drawn, len(pairs[0][0].values))
 
 

@@ -1,7 +1,7 @@
 """The truth about a finished run: plain floors, what each modality adds, what is missing where."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,12 +19,12 @@ from polymodal.evaluation.subsets import Subsets, alone_and_dark
 from polymodal.evaluation.windows import windowed
 from polymodal.run import Run
 from polymodal.run.fitting import Fitted
-from polymodal.run.judging import as_answers, group_labels
+from polymodal.run.judging import as_answers, group_labels, named
 from polymodal.tasks.intervals import Bootstrap, bootstrap
 from polymodal.tasks.metrics import Answers
 from polymodal.training.predicting import answers, outputs
 
-__all__ = ["answered", "floors", "judge_run"]
+__all__ = ["Answered", "answered", "floors", "judge_run"]
 
 FLOORS = ("linear", "boosting")
 PLAIN = ("classes", "ordered", "labels", "numbers", "counts", "times")
@@ -131,17 +131,24 @@ def _asked(fitted: Fitted, rows: Rows, kept: frozenset[str]) -> dict[str, Answer
     return {name: as_answers(fitted.model, name, decoded, truth) for name, (decoded, truth, _) in found.items()}
 
 
-def answered(fitted: Fitted, rows: Rows) -> dict[str, tuple[Answers, np.ndarray]]:
-    """What the model answers to each task for these rows, as metrics read it, and (rows,) which of them are judged.
+class Answered(NamedTuple):
+    """What the model says to a task, or to one aspect of it, as metrics read it, and (rows,) which rows are judged."""
 
-    Of a task of several directions, the first.
-    """
+    task: str
+    answers: Answers
+    rows: np.ndarray
+
+
+def answered(fitted: Fitted, rows: Rows) -> dict[str, Answered]:
+    """What the model answers for these rows, by task, and by "task.aspect" where a task has several."""
     made, told = outputs(fitted.model, fitted.samples, rows), {}
     for name, (decoded, truth, labelled) in answers(fitted.model, fitted.samples, rows, made).items():
-        aspect = fitted.model.tasks[name].aspects(decoded, truth)[0]
-        judged = labelled.copy()
-        judged[labelled] = aspect.rows
-        told[name] = as_answers(fitted.model, name, aspect.decoded, aspect.truth), judged
+        for aspect in fitted.model.tasks[name].aspects(decoded, truth):
+            judged = labelled.copy()
+            judged[labelled] = aspect.rows
+            told[named(name, aspect)] = Answered(
+                name, as_answers(fitted.model, name, aspect.decoded, aspect.truth), judged
+            )
     return told
 
 

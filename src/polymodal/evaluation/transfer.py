@@ -12,7 +12,10 @@ from polymodal.evaluation.advice import advice, of_sharing, of_spread, sentences
 from polymodal.evaluation.arms import Arm, Bench
 from polymodal.evaluation.effects import Effect, Scores, effect, mean_effect
 
-__all__ = ["Poison", "Transfer", "transfer"]
+__all__ = ["Poison", "Transfer", "balanced", "transfer"]
+
+AS_GIVEN = "as in the spec"
+"""What stands in place of a name for the balancer of the spec."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,17 @@ class Poison:
 class Transfer:
     """What came of learning tasks alone, together, and all but one.
 
-    `headlines` are the metrics by task, `alone` and `together` their means over the seeds. `gains` are how much better
-    a task does together than alone; `helps[task][other]` how much better it does with the other among the rest than
-    without. `relative` is the mean gain in percent, None where that means nothing. `cosines`, by a pair of tasks "a,
-    b", are (step, cosine of their gradients), the mean over seeds and members. `spread[balancer][task]` is what wrong
-    answers of `poison` change, and `shared[sharing][task]` how much better a task does together when that much is
-    shared than as in the spec. `steps`, `seeds` and `tuned` (learning rates tried) are the budget that every way of
-    learning had.
+    A task is asked by its name; one with several aspects (the energy, forces and dipole of a potential) is asked for
+    each, as "task.aspect", and `tasks` says whose each is. `headlines` are the metrics by what is asked, `alone` and
+    `together` their means over the seeds. `gains` are how much better something does together than alone;
+    `helps[asked][other]` how much better it does with the other task among the rest than without. `relative` is the
+    mean gain over tasks in percent, None where that means nothing. `cosines`, by a pair "a, b", are (step, cosine of
+    their gradients), the mean over seeds and members. `spread[balancer][asked]` is what wrong answers of `poison`
+    change, and `shared[sharing][asked]` how much better it does together when that much is shared than as in the spec.
+    `steps`, `seeds` and `tuned` (learning rates tried) are the budget that every way of learning had.
     """
 
+    tasks: Mapping[str, str]
     headlines: Mapping[str, str]
     alone: Mapping[str, float]
     together: Mapping[str, float]
@@ -55,13 +60,16 @@ class Transfer:
     def sentences(self) -> list[str]:
         """What was found, a plain sentence for each finding."""
         told = sentences(self.headlines, self.gains, self.helps)
-        told += [of_spread(self.poison.task, *item) for item in self.spread.items()] if self.poison else []
+        if self.poison is not None:
+            spoilt, others = self.poison.task, [name for name, task in self.tasks.items() if task != self.poison.task]
+            for balancer, by_name in self.spread.items():
+                told.append(of_spread(spoilt, balanced(balancer), {name: by_name[name] for name in others}))
         return told + [of_sharing(*item) for item in self.shared.items()]
 
     @property
     def advice(self) -> list[str]:
         """What to do about it."""
-        return advice(self.gains, self.helps, self.cosines)
+        return advice(self.tasks, self.gains, self.helps, self.cosines)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON data."""
@@ -85,18 +93,20 @@ def transfer(bench: Bench, poison: Poison | None = None, sharings: Sequence[str]
     for way in sharings:
         bench.check(Arm(names, sharing=way))
     all_of_them = bench.scores(Arm(names))
-    alone = {name: bench.scores(Arm((name,)))[name] for name in names}
+    tasks = {asked: scores.task for asked, scores in all_of_them.items()}
+    alone = {asked: bench.scores(Arm((task,)))[asked] for asked, task in tasks.items()}
     fewer = {other: bench.scores(Arm(tuple(name for name in names if name != other))) for other in names}
     helps = {
-        name: {other: effect(all_of_them[name], fewer[other][name]) for other in names if other != name}
-        for name in names
+        asked: {other: effect(scores, fewer[other][asked]) for other in names if other != tasks[asked]}
+        for asked, scores in all_of_them.items()
     }
     return Transfer(
-        bench.headlines,
-        {name: float(alone[name].values.mean()) for name in names},
-        {name: float(all_of_them[name].values.mean()) for name in names},
-        {name: effect(all_of_them[name], alone[name]) for name in names},
-        mean_effect([(all_of_them[name], alone[name]) for name in names]),
+        tasks,
+        {asked: bench.headlines[task] for asked, task in tasks.items()},
+        {asked: float(scores.values.mean()) for asked, scores in alone.items()},
+        {asked: float(scores.values.mean()) for asked, scores in all_of_them.items()},
+        _better(all_of_them, alone),
+        mean_effect([(all_of_them[asked], alone[asked]) for asked in tasks]),
         helps,
         _cosines(bench, Arm(names)),
         poison,
@@ -114,8 +124,13 @@ def _spread(bench: Bench, names: tuple[str, ...], poison: Poison) -> dict[str, d
     for balancer in poison.balancers or (None,):
         clean = bench.scores(Arm(names, balancer))
         wrong = bench.scores(Arm(names, balancer, (poison.task, poison.rate)))
-        found[balancer or "as in the spec"] = _better(wrong, clean)
+        found[balancer or AS_GIVEN] = _better(wrong, clean)
     return found
+
+
+def balanced(balancer: str) -> str:
+    """How tasks are balanced, as a sentence says it."""
+    return balancer if balancer == AS_GIVEN else f"by {balancer}"
 
 
 def _better(ours: Mapping[str, Scores], theirs: Mapping[str, Scores]) -> dict[str, Effect]:
@@ -123,10 +138,14 @@ def _better(ours: Mapping[str, Scores], theirs: Mapping[str, Scores]) -> dict[st
 
 
 def _cosines(bench: Bench, arm: Arm) -> dict[str, list[tuple[int, float]]]:
-    """By pair of tasks, the mean cosine at each step that was looked at; steps where one had no label are left out."""
+    """By pair of tasks, or of what they balance apart, the mean cosine at each step that was looked at; steps where one had no label are left out."""
     seen: dict[str, dict[int, list[float]]] = {}
     for event in bench.cosines(arm):
-        known = [(place, name) for place, name in enumerate(event["names"]) if name in arm.tasks]
+        known = [
+            (place, name)
+            for place, name in enumerate(event["names"])
+            if name in arm.tasks or name.rpartition(".")[0] in arm.tasks
+        ]
         for (place, name), (at, other) in itertools.combinations(known, 2):
             if event["cosines"][place][at] is not None:
                 steps = seen.setdefault(f"{name}, {other}", {})

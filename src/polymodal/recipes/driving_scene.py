@@ -52,7 +52,7 @@ def _by_weather(bench: Bench) -> Iterator[Finding]:
         for fitted in (each.fitted for each in opened):
             test = fitted.split.test
             rows = test[fitted.table.frame["weather"].iloc[test].to_numpy() == weather]
-            for task, (made, _) in answered(fitted, rows).items():
+            for task, (_, made, _) in answered(fitted, rows).items():
                 values.setdefault(task, []).append(bootstrap(made).metrics[bench.headlines[task]])
         for task, each in values.items():
             yield Finding(f"{task}, {bench.headlines[task]} in {weather}", float(np.mean(each)), n=len(rows))

@@ -1,13 +1,14 @@
 """Which task helps which: a page of its own."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
 
 from polymodal.evaluation.effects import Effect
-from polymodal.evaluation.transfer import Transfer
+from polymodal.evaluation.transfer import Transfer, balanced
 from polymodal.report.drawing import Scale, Svg, ticks
 from polymodal.report.rendering import rendered, written
 from polymodal.report.wording import label, mark
@@ -16,6 +17,9 @@ __all__ = ["transfer_page"]
 
 WIDTH = 340
 SHORT = 14
+CELL = 50.0
+MOST = 1000.0
+"""Percent; a change of more than ten times what a task does alone is that of a metric near 0, and is not drawn."""
 
 
 def transfer_page(found: Transfer, place: Path, title: str) -> Path:
@@ -32,9 +36,9 @@ def transfer_page(found: Transfer, place: Path, title: str) -> Path:
         "spread": [
             (
                 balancer,
-                _dots(f"spread-{at}", f"What wrong answers change, balanced by {balancer}", effects, found.alone),
+                _dots(f"spread-{at}", f"What wrong answers change, balanced {balancer}", effects, found.alone),
             )
-            for at, (balancer, effects) in enumerate(found.spread.items())
+            for at, (balancer, effects) in enumerate((balanced(name), each) for name, each in found.spread.items())
         ],
         "shared": [
             (way, _dots(f"shared-{at}", f"What sharing by {way} changes", effects, found.alone))
@@ -44,6 +48,7 @@ def transfer_page(found: Transfer, place: Path, title: str) -> Path:
         "mood": _mood(found),
         "verdict": _verdict(found.relative),
         "shown": _shown,
+        "signed": _minus,
     }
     return written(rendered("transfer.html", given), place)
 
@@ -68,8 +73,13 @@ def _verdict(relative: Effect | None) -> str:
 
 def _shown(found: Effect) -> str:
     if found.low is None or found.high is None:
-        return f"{found.difference:+.3g}"
-    return f"{found.difference:+.3g} ({found.low:+.3g} to {found.high:+.3g})"
+        return _minus(f"{found.difference:+.3g}")
+    return _minus(f"{found.difference:+.3g} ({found.low:+.3g} to {found.high:+.3g})")
+
+
+def _minus(words: str) -> str:
+    """The same words with the sign that belongs before numbers."""
+    return re.sub(r"(?<![\w-])-(?=\d)", "\u2212", words)
 
 
 def _gains(found: Transfer) -> Markup:
@@ -79,56 +89,67 @@ def _gains(found: Transfer) -> Markup:
 def _dots(name: str, title: str, effects: Mapping[str, Effect], alone: Mapping[str, float]) -> Markup:
     """One line for each task: how much better, in percent of what it does alone, with its interval."""
     ends = {task: [_percent(value, alone[task]) for value in _ends(effect)] for task, effect in effects.items()}
-    rows = [(task, low, middle, high) for task, (low, middle, high) in ends.items()]
-    reach = max((abs(end) for each in ends.values() for end in each), default=1.0) or 1.0
-    row, left, right, top = 26.0, 112.0, WIDTH - 44.0, 16.0
-    bottom = top + row * len(rows)
+    drawn = {task: each for task, each in ends.items() if max(map(abs, each)) <= MOST}
+    reach = max((abs(end) for each in drawn.values() for end in each), default=1.0) or 1.0
+    row, left, right, top = 26.0, 112.0, WIDTH - 52.0, 16.0
+    bottom = top + row * len(ends)
     across = Scale(-1.05 * reach, 1.05 * reach, left, right)
-    told = "; ".join(f"{task} {middle:+.1f} % ({low:+.1f} to {high:+.1f})" for task, low, middle, high in rows)
-    drawing = Svg(name, WIDTH, bottom + 26, title, f"{told}.")
-    for tick in ticks(across.low, across.high, 3):
+    told = "; ".join(f"{task} {middle:+.1f} % ({low:+.1f} to {high:+.1f})" for task, (low, middle, high) in drawn.items())
+    drawing = Svg(name, WIDTH, bottom + 26, title, _minus(f"{told}."))
+    for tick in ticks(across.low, across.high, 2):
         drawing.line((across(tick), top - 8), (across(tick), bottom - 4), "grid")
         drawing.text(across(tick), bottom + 12, f"{mark(tick)} %", "small muted", "middle")
     drawing.line((across(0.0), top - 8), (across(0.0), bottom - 4), "guide")
-    for at, (task, low, middle, high) in enumerate(rows):
+    for at, (task, (low, middle, high)) in enumerate(ends.items()):
         y = top + row * at + 4
         drawing.text(left - 10, y + 4, _short(task), "small", "end")
+        if task not in drawn:
+            drawing.text(right, y + 4, "alone it is near 0", "small muted", "end")
+            continue
         drawing.line((across(low), y), (across(high), y), "whisker ours")
         drawing.dot(across(middle), y, 4, "ours")
-        drawing.text(WIDTH - 2, y + 4, f"{middle:+.1f}", "small strong", "end")
+        drawing.text(WIDTH - 2, y + 4, _percents(middle), "small strong", "end")
     return drawing.markup()
 
 
 def _matrix(found: Transfer) -> Markup:
-    """Rows: the task that is asked. Columns: the task that is learned beside it. Cells: percent of alone."""
-    names = list(found.headlines)
-    left, top = 104.0, 84.0
-    cell = min(62.0, (WIDTH - left - 4) / len(names))
+    """Rows: what is asked. Columns: the task that is learned beside it. Cells: percent of alone."""
+    tasks, left, top = list(dict.fromkeys(found.tasks.values())), 104.0, 96.0
     cells = {
-        (task, other): _percent(e.difference, found.alone[task])
-        for task in names
-        for other, e in found.helps[task].items()
+        (asked, other): (_percent(effect.difference, found.alone[asked]), effect.sure)
+        for asked, others in found.helps.items()
+        for other, effect in others.items()
     }
-    most = max(map(abs, cells.values()), default=1.0) or 1.0
-    told = "; ".join(f"{other} changes {task} by {value:+.1f} %" for (task, other), value in cells.items())
-    drawing = Svg("matrix", WIDTH, top + cell * len(names) + 8, "Which task helps which", f"{told}.")
-    drawing.text(left, 12, "learned beside it →", "small muted")
+    most = max((abs(value) for value, _ in cells.values() if abs(value) <= MOST), default=1.0) or 1.0
+    told = "; ".join(f"{other} changes {asked} by {value:+.1f} %" for (asked, other), (value, _) in cells.items())
+    size = max(WIDTH, left + CELL * len(tasks) + 60), top + CELL * len(found.helps) + 8
+    drawing = Svg("matrix", *size, "Which task helps which", _minus(f"{told}."))
+    drawing.text(2, 12, "learned beside it →", "small muted")
     drawing.text(left - 8, top - 6, "asked ↓", "small muted", "end")
-    for at, other in enumerate(names):
-        drawing.upright(left + cell * (at + 0.5), top - 6, _short(other))
-    for at, task in enumerate(names):
-        drawing.text(left - 8, top + cell * (at + 0.5) + 4, _short(task), "small", "end")
-        for place, other in enumerate(names):
-            corner = (left + cell * place, top + cell * at)
-            middle = (corner[0] + cell / 2 - 1, corner[1] + cell / 2 + 3)
-            if task == other:
-                drawing.text(*middle, "–", "count muted", "middle")
-                continue
-            value, sure = cells[task, other], found.helps[task][other].sure
-            look = "helps" if value > 0 else "hurts"
-            drawing.box(corner, (cell - 2, cell - 2), look, 0.05 + 0.45 * abs(value) / most)
-            drawing.text(*middle, f"{value:+.1f}{'*' * bool(sure)}", "count strong" if sure else "count", "middle")
+    for at, other in enumerate(tasks):
+        drawing.upright(left + CELL * (at + 0.5), top - 6, _short(other))
+    for at, asked in enumerate(found.helps):
+        drawing.text(left - 8, top + CELL * (at + 0.5) + 4, _short(asked), "small", "end")
+        for place, other in enumerate(tasks):
+            _cell(drawing, (left + CELL * place, top + CELL * at), cells.get((asked, other)), most)
     return drawing.markup()
+
+
+def _cell(drawing: Svg, corner: tuple[float, float], known: tuple[float, int] | None, most: float) -> None:
+    """What one task changes of another, and whether that is sure; a dash for a task and itself."""
+    middle = (corner[0] + CELL / 2 - 1, corner[1] + CELL / 2 + 3)
+    if known is None:
+        drawing.text(*middle, "–", "count muted", "middle")
+        return
+    value, sure = known
+    drawing.box(corner, (CELL - 2, CELL - 2), "helps" if value > 0 else "hurts", 0.05 + 0.45 * min(1, abs(value) / most))
+    words = f"{_percents(value)}{'*' * bool(sure)}"
+    drawing.text(*middle, words, "count strong" if sure else "count", "middle")
+
+
+def _percents(value: float) -> str:
+    """As short as it may be: a decimal up to 100."""
+    return _minus(f"{value:+.1f}" if abs(value) < 99.95 else f"{value:+.0f}" if abs(value) <= MOST else f">+{MOST:g}" if value > 0 else f"<-{MOST:g}")
 
 
 def _cosine(pair: str, steps: Sequence[tuple[int, float]], name: str, last: int) -> Markup:
@@ -137,7 +158,7 @@ def _cosine(pair: str, steps: Sequence[tuple[int, float]], name: str, last: int)
     mean = sum(cosine for _, cosine in steps) / max(1, len(steps))
     against = sum(cosine < 0 for _, cosine in steps) / max(1, len(steps))
     told = f"Mean {mean:+.2f}; below 0 at {against:.0%} of {len(steps)} looks."
-    drawing = Svg(name, WIDTH, height, f"Gradients of {pair}", told)
+    drawing = Svg(name, WIDTH, height, f"Gradients of {pair}", _minus(told))
     for tick in (-1.0, 0.0, 1.0):
         drawing.line((left, up(tick)), (right, up(tick)), "guide" if tick == 0 else "grid")
         drawing.text(left - 6, up(tick) + 4, mark(tick), "small muted", "end")
@@ -170,4 +191,5 @@ def _percent(value: float, of: float) -> float:
 
 
 def _short(words: str) -> str:
-    return words if len(words) <= SHORT else words[: SHORT - 1] + "…"
+    """Both ends of a long name, as names are often told apart by their ends."""
+    return words if len(words) <= SHORT else f"{words[: SHORT // 2]}…{words[1 - SHORT // 2 :]}"

@@ -19,7 +19,7 @@ from polymodal.tasks.intervals import intervals
 from polymodal.tasks.metrics import Answers, by_row
 from polymodal.training.predicting import answers, outputs
 
-__all__ = ["as_answers", "decoded_columns", "group_labels", "judge", "predictions", "unanswered", "written"]
+__all__ = ["as_answers", "decoded_columns", "group_labels", "judge", "named", "predictions", "unanswered", "written"]
 
 
 SUMMED = ("pixels", "depths")
@@ -32,7 +32,8 @@ def as_answers(model: Ensemble, name: str, decoded: Decoded, truth: np.ndarray) 
     return Answers(model.tasks[name].answers, truth, *made)
 
 
-def _named(task: str, aspect: Aspect) -> str:
+def named(task: str, aspect: Aspect) -> str:
+    """What an aspect of a task is called: by the task alone where it is the only one."""
     return f"{task}.{aspect.name}" if aspect.name else task
 
 
@@ -47,7 +48,7 @@ def judge(fitted: Fitted, rows: Rows, groups: np.ndarray | None, made: Mapping[s
         blocks = None if groups is None else groups[rows][labelled]
         for aspect in model.tasks[name].aspects(decoded, truth):
             own = aspect.groups if blocks is None or aspect.groups is not None else blocks[aspect.rows]
-            judged[_named(name, aspect)] = _judged(model, name, aspect, own) | dict(aspect.more)
+            judged[named(name, aspect)] = _judged(model, name, aspect, own) | dict(aspect.more)
     return judged
 
 
@@ -96,7 +97,7 @@ def predictions(
             for aspect in task.aspects(decoded, truth):
                 there = labelled.copy()
                 there[labelled] = aspect.rows
-                columns[f"{_named(name, aspect)}.rank"] = _spread(aspect.decoded.prediction, there)
+                columns[f"{named(name, aspect)}.rank"] = _spread(aspect.decoded.prediction, there)
             continue
         told = decoded.prediction.dtype.names  # what is predicted in parts has a column of each, beside the truth
         parts = {"target": truth} if truth.dtype.names is None else {each: truth[each] for each in truth.dtype.names}

@@ -56,21 +56,23 @@ class Steps:
 
 @dataclass(frozen=True)
 class Curves:
-    """How likely the event has not happened yet: `chances` (n, times), which fall, at `times` from 0 to the horizon.
+    """How likely the event has not happened yet: `chances` (n, times), which fall, at `times` from 0 on.
 
-    `told` are those of the times that a table of predictions shows.
+    `told` are those of the times that a table of predictions shows. Errors are counted up to the `horizon`; a time
+    beyond it is only told, and its chance is NaN where nothing is known of it.
     """
 
     times: np.ndarray
     chances: np.ndarray
     told: Sequence[float] = ()
+    horizon: float = np.inf
 
     def __len__(self) -> int:
         return len(self.chances)
 
     def take(self, rows: np.ndarray) -> "Curves":
         """Those of some rows."""
-        return Curves(self.times, self.chances[rows], self.told)
+        return Curves(self.times, self.chances[rows], self.told, self.horizon)
 
     def at(self, time: float) -> np.ndarray:
         """(n,) the chances at one of the times that are told."""
@@ -88,7 +90,7 @@ class Curves:
 
 
 def curve_times(horizon: float, told: Sequence[float] = ()) -> np.ndarray:
-    """The times of curves up to a horizon: equal pieces from 0 on, and those that are told."""
+    """The times of curves: equal pieces from 0 up to a horizon, and those that are told."""
     return np.unique(np.r_[np.linspace(0.0, horizon, PIECES + 1), np.asarray(told, dtype=np.float64)])
 
 
@@ -132,10 +134,11 @@ def integrated_errors(truth: np.ndarray, curves: Curves) -> np.ndarray:
     which is estimated on these very rows; one that was censored before does not count.
     """
     known = remaining(outcomes(truth["time"], ~truth["event"]))
-    times, own = curves.times, truth["time"][:, None]
+    counted = curves.times <= curves.horizon
+    times, chances, own = curves.times[counted], curves.chances[:, counted], truth["time"][:, None]
     alive, gone = own > times, (own <= times) & truth["event"][:, None]
     weight = np.where(gone, _inverse(known.before(truth["time"]))[:, None], _inverse(known.at(times)))
-    errors = np.where(gone | alive, weight * (curves.chances - alive) ** 2, 0.0)
+    errors = np.where(gone | alive, weight * (chances - alive) ** 2, 0.0)
     return np.asarray(np.trapezoid(errors, times, axis=1) / (times[-1] - times[0]))
 
 

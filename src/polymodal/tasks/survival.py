@@ -25,6 +25,8 @@ USUAL_HORIZON = 0.9
 """Unless a horizon is given, this share of the events of the training rows lies before it: beyond it few are left."""
 COMPETING = "; of several outcomes write a column that says whether the one asked about came: others end the watching"
 """What to do with an event column of more than two labels."""
+EACH = '; where it happened to everybody write "event: null"'
+"""What to do with an event column of a single label."""
 
 
 class Survival(Task):
@@ -37,8 +39,8 @@ class Survival(Task):
     1974): each event is compared with those of its batch who were still watched. `loss="discrete"` asks in each of up
     to `pieces` pieces of time, cut at quantiles of the training rows' events, whether it happens there (Gensheimer and
     Narasimhan 2019); hazards need not be proportional then. `at` are times at which predictions tell the chance that it
-    has not happened yet. Curves go up to `horizon`, unless given the time before which 90 % of the training rows'
-    events lie, or the last of `at`.
+    has not happened yet; a cell is empty where nobody of the training rows was watched for so long. Curves are judged
+    up to `horizon`, unless given the time before which 90 % of the training rows' events lie, whatever `at` asks for.
     """
 
     reader: "OutcomeColumn"
@@ -74,8 +76,8 @@ class Survival(Task):
     @property
     def times(self) -> np.ndarray:
         """From 0 to the horizon."""
-        usual = max([self.reader.horizon, *self.at])
-        return curve_times(self.horizon or usual, [time for time in self.at if time <= (self.horizon or usual)])
+        horizon = self.horizon or self.reader.horizon
+        return curve_times(horizon, [time for time in self.at if time <= horizon])
 
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
         """The logarithm of a relative hazard; or a logit for each piece, starting from the training rows' hazard."""
@@ -111,18 +113,23 @@ class Survival(Task):
         The risk is the logarithm of the hazard relative to the mean training row; or the share of the time up to the
         last edge of the pieces that is expected to be lost.
         """
-        made, times = outputs.double().cpu().numpy(), self.times
-        told = [time for time in self.at if time <= times[-1]]
+        made, times = outputs.double().cpu().numpy(), curve_times(self.times[-1], self.at)
         if self.loss == "cox":
             risk = made[:, 0] - self.reader.centre
-            return Decoded(risk, curves=Curves(times, proportional_curves(self.reader.baseline, risk, times), told))
+            return Decoded(risk, curves=self._curves(times, proportional_curves(self.reader.baseline, risk, times)))
         edges = np.r_[0.0, self.reader.edges]
         gathered = np.cumsum(np.logaddexp(0.0, made), axis=1)
         logs = -np.concatenate([np.zeros((len(made), 1)), gathered], axis=1)
         # Between two edges the hazard is constant (Kvamme and Borgan 2021), so that the logarithm falls on a line.
         fine = np.unique(np.r_[np.linspace(0.0, edges[-1], 257), edges])
         lost = 1 - np.trapezoid(np.exp(_between(fine, edges, logs)), fine, axis=1) / edges[-1]
-        return Decoded(lost, curves=Curves(times, np.exp(_between(times, edges, logs)), told))
+        return Decoded(lost, curves=self._curves(times, np.exp(_between(times, edges, logs))))
+
+    def _curves(self, times: np.ndarray, chances: np.ndarray) -> Curves:
+        """Curves that say nothing of times that nobody was watched for, unless they are judged there."""
+        horizon = float(self.times[-1])
+        unknown = times > max(self.reader.longest, horizon)
+        return Curves(times, np.where(unknown, np.nan, chances), self.at, horizon)
 
     def truth(self, target: Tensor) -> np.ndarray:
         """(n,) of the type `OUTCOME`: time, and whether it happened."""
@@ -158,8 +165,9 @@ class OutcomeColumn(Column[TargetCells]):
     def __init__(self, time: str, event: str | None, positive: str | None, pieces: int) -> None:
         self.names = [time] if event is None else [time, event]
         self.clock, self.pieces = NumberColumn(time), pieces
-        self.marks = None if event is None else LabelColumn(event, last=positive, exactly=2, otherwise=COMPETING)
+        self.marks = None if event is None else LabelColumn(event, last=positive, exactly=2, otherwise=COMPETING, lone=EACH)
         self.baseline, self.centre, self.horizon = Steps(np.zeros(0), np.zeros(0), 0.0), 0.0, 1.0
+        self.longest = np.inf
         self.edges: list[float] = []
         self.hazards: list[float] = []
 
@@ -182,7 +190,7 @@ class OutcomeColumn(Column[TargetCells]):
             )
         later = happened[happened > 0]
         self.edges = np.unique(np.quantile(later, np.linspace(0, 1, self.pieces + 1)[1:])).tolist()
-        self.horizon = float(np.quantile(later, USUAL_HORIZON))
+        self.horizon, self.longest = float(np.quantile(later, USUAL_HORIZON)), float(truth["time"].max())
         self.baseline, self.centre = baseline_hazard(truth, np.zeros(len(truth))), 0.0
         gone = np.bincount(np.searchsorted(self.edges, happened), minlength=len(self.edges))
         begun = [int((truth["time"] > start).sum()) for start in [0.0, *self.edges[:-1]]]
@@ -234,6 +242,7 @@ class OutcomeColumn(Column[TargetCells]):
             "edges": self.edges,
             "hazards": self.hazards,
             "horizon": self.horizon,
+            "longest": self.longest,
             "centre": self.centre,
             "baseline": [self.baseline.times.tolist(), self.baseline.values.tolist()],
         }
@@ -245,5 +254,6 @@ class OutcomeColumn(Column[TargetCells]):
             self.marks.restore(state["marks"])
         self.edges, self.hazards = list(state["edges"]), list(state["hazards"])
         self.horizon, self.centre = float(state["horizon"]), float(state["centre"])
+        self.longest = float(state.get("longest", np.inf))
         times, values = (np.array(part, dtype=np.float64) for part in state["baseline"])
         self.baseline = Steps(times, values, 0.0)

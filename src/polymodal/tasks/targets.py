@@ -65,7 +65,7 @@ class LabelColumn(Column[TargetCells]):
     """Class labels as strings in the user's own spelling, numbered in `classes` (numbers by size, else by letter).
 
     `order` gives the classes and their order beforehand; `last` moves one label to the end; `exactly` says how many
-    classes there must be, and `otherwise` what else to do where there are more.
+    classes there must be, `otherwise` what else to do where there are more, and `lone` where there is only one.
     """
 
     def __init__(
@@ -75,10 +75,11 @@ class LabelColumn(Column[TargetCells]):
         last: str | None = None,
         exactly: int | None = None,
         otherwise: str = '; for more classes write "type: multiclass"',
+        lone: str = "",
     ) -> None:
         self.names = [target]
         self.target, self.order = target, None if order is None else [str(label) for label in order]
-        self.last, self.exactly, self.otherwise = last, exactly, otherwise
+        self.last, self.exactly, self.otherwise, self.lone = last, exactly, otherwise, lone
         self.classes: list[str] = []
         self.counts: list[int] = []
 
@@ -112,7 +113,7 @@ class LabelColumn(Column[TargetCells]):
             return did_you_mean(self.last, self.classes)
         if self.exactly == 2 and len(self.classes) > 2:
             return f'a mark such as "NA" belongs into data.missing{self.otherwise}'
-        return "check the split and the type of this task, or take the task out"
+        return f"check the split and the type of this task, or take the task out{self.lone * (len(self.classes) == 1)}"
 
     def read(self, table: DataTable) -> TargetCells:
         """Class numbers; a label that training never saw is refused and the row is unlabelled."""
