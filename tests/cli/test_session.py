@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from polymodal.cli.session import Session, verb
-from polymodal.core import DataError
+from polymodal.core import DataError, PolymodalWarning
 
 
 def spoken(**options: object) -> Session:
@@ -97,6 +97,16 @@ def test_warnings_and_log_lines_are_heard_from_v_on(words: list[str], heard: boo
     assert done.exit_code == 0
     assert ("a line is told\n" in done.stderr, "UserWarning: a warning is told" in done.stderr) == (heard, heard)
     assert logging.getLogger().level == before
+
+
+@pytest.mark.parametrize("words", [[], ["-v"]])
+def test_what_polymodal_warns_of_is_said_once(words: list[str]) -> None:
+    def act(session: Session) -> None:
+        for _ in range(3):
+            warnings.warn("rows have too few tokens", PolymodalWarning, stacklevel=1)
+
+    assert CliRunner().invoke(made(act), ["act", *words]).stderr == "rows have too few tokens\n"
+    assert CliRunner().invoke(made(act), ["act", "-q"]).stderr == ""
 
 
 @pytest.mark.parametrize(

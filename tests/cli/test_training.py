@@ -21,6 +21,9 @@ SUMMARY = {
             "intervals": {"auroc": [0.8, 1.0]},
         }
     },
+    "findings": [{"code": "constant-column", "where": 'column "a"', "message": "it is the same in every row"}],
+    "refused": 3,
+    "reasons": {"sick": "holds no label"},
 }
 EPOCH = {
     "event": "epoch",
@@ -65,6 +68,12 @@ def test_fit_prints_scores_with_intervals(call, spec_file, fits):
     answer = call("fit", spec_file, "--out", "run")
     assert "auroc  0.912  [0.800, 1.000]" in answer.out
     assert "report  run/report.html" in answer.out
+
+
+def test_fit_says_what_is_odd_and_what_was_not_used(call, spec_file, fits):
+    told = call("fit", spec_file, "--out", "run").err
+    assert 'column "a": constant-column, it is the same in every row' in told
+    assert "3 values could not be used and count as absent (sick: holds no label): see run/errors.jsonl" in told
 
 
 def test_epochs_are_told_when_asked_for(call, spec_file, fits):

@@ -37,6 +37,16 @@ def codes(frame, inputs=("a", "b", "c"), **rest):
     return {one.code: one for one in examine(from_frame(frame), roles, rest.pop("split", SPLIT), **rest)}
 
 
+@pytest.mark.parametrize(
+    ("column", "told"), [("patient", False), ("name", True), ("b", False), ("site", False), ("none", False)]
+)
+def test_a_nuisance_that_no_two_rows_share_is_warned_of(frame, column, told):
+    frame["name"] = [f"row {row}" for row in range(ROWS)]
+    frame["site"], frame["none"] = ["x", "y", "z"] * (ROWS // 3), None
+    roles = Roles({"table": ["a"]}, {"task": "y"}, kept_out={"scrub": column})
+    assert ("nuisance-unrepeated" in {one.code for one in examine(from_frame(frame), roles, SPLIT)}) is told
+
+
 def test_a_row_of_many_answers_may_be_the_only_one_in_training():
     frame = pd.DataFrame({"x": ["1", "2", "3"], "y": ["a;b", "a;b", "b;b"]})
     split = Split(np.array([0]), np.array([1]), np.array([2]))

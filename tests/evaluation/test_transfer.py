@@ -107,7 +107,7 @@ def test_each_aspect_of_a_task_is_asked_apart(tmp_path):
     assert made.tasks == dict.fromkeys(parts, "molecule") | {"size": "size"}
     assert set(made.gains) == set(made.headlines) == {*parts, "size"}
     assert {asked: list(others) for asked, others in made.helps.items()} == (
-        dict.fromkeys(parts, ["size"]) | {"size": ["molecule"]}
+        {part: ["size"] for part in parts} | {"size": ["molecule"]}
     )
     assert {"molecule.energy, molecule.forces", "molecule.forces, size"} <= set(made.cosines)
     page = transfer_page(made, tmp_path / "t.html", "atoms").read_text()

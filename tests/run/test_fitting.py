@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from polymodal import run
 from polymodal.core import DataError
 from polymodal.data.base import DataTable, Rows
 from polymodal.data.cells import parse_labels
@@ -18,7 +20,7 @@ from polymodal.run.division import Division
 from polymodal.run.fitting import Fitted, Watch, fit_parts
 from polymodal.run.starting import Start
 from polymodal.run.tables import divide, open_source
-from polymodal.spec import Parts
+from polymodal.spec import Parts, Spec
 from polymodal.training import Settings
 from tests.run.small import cohort, spec
 
@@ -251,3 +253,34 @@ def test_objectives_visit_rows_without_any_label(folder: Path, asked: list[Asked
     frame.loc[blank, ["sick", "score", "signs"]] = None
     fit_parts(replace(given.table, frame=frame), given.parts, given.division)
     assert set(blank) <= set(asked[0].rows["train"])
+
+
+RESIDUES = """
+data: {table: chains.parquet, split: {test: 0.25}}
+modalities: {chain: {type: protein, column: chain, tokens: residues}}
+tasks:
+  water: {type: token_values, target: water, of: chain}
+  long: {type: regression, target: long}
+model: {width: 8}
+train: {epochs: 1, members: 1, batch_size: 16}
+"""
+
+
+@pytest.mark.parametrize("off", [1.0, 0.5])
+def test_lists_of_the_wrong_length_are_told_and_where_all_are_the_run_stops(tmp_path: Path, off: float) -> None:
+    draw = np.random.default_rng(0)
+    chains = ["".join(draw.choice(list("ACDEFGHIKLMNPQRSTVWY"), draw.integers(6, 12))) for _ in range(48)]
+    wrong = np.arange(48) < 48 * off
+    water = [draw.random(len(chain) + more).tolist() for chain, more in zip(chains, wrong, strict=True)]
+    frame = pd.DataFrame({"chain": chains, "water": water, "long": [float(len(chain)) for chain in chains]})
+    frame.to_parquet(tmp_path / "chains.parquet")
+    asked = Spec.from_text(RESIDUES, tmp_path)
+    if off == 1.0:
+        with pytest.raises(DataError, match="nothing-taught") as caught:
+            run.fit(asked, tmp_path / "run")
+        assert "for the" in caught.value.found
+        assert 'tokens of "chain"' in caught.value.found
+        return
+    told = run.fit(asked, tmp_path / "run")
+    assert told["refused"] == 24
+    assert 'tokens of "chain"' in told["reasons"]["water"]

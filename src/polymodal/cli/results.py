@@ -10,7 +10,7 @@ from polymodal.cli.paths import checked_path
 from polymodal.cli.session import Session, verb
 from polymodal.cli.tables import scores
 
-__all__ = ["add_to", "evaluate", "predict", "report"]
+__all__ = ["add_to", "evaluate", "predict", "report", "tell_refused"]
 
 Files = Annotated[
     Path | None,
@@ -84,6 +84,11 @@ def _tell_lost(session: Session, summary: Mapping[str, Any], where: str = "") ->
     if summary.get("taught"):
         rows = summary["rows"]["test"]
         session.note(f"the model learned from {summary['taught']} of these {rows} rows: the figures are too good")
+    tell_refused(session, summary, where)
+
+
+def tell_refused(session: Session, summary: Mapping[str, Any], where: str = "") -> None:
+    """Say how many values could not be used, and for some columns why the first could not."""
     if summary["refused"]:
         why = "; ".join(f"{column}: {reason}" for column, reason in list(summary["reasons"].items())[:3])
         session.note(f"{summary['refused']} values could not be used and count as absent ({why}){where}")

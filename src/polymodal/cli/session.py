@@ -124,7 +124,7 @@ def _run(session: Session, action: Callable[[Session], None]) -> int:
 
 @contextmanager
 def _spoken(session: Session) -> Iterator[None]:
-    """Warnings and log lines of libraries are heard from `-v` on."""
+    """Warnings and log lines of libraries are heard from `-v` on; what polymodal warns of is always said, once."""
     level = LEVELS[min(session.verbose, len(LEVELS) - 1)]
     handler = logging.StreamHandler(session.err)
     handler.setLevel(level)
@@ -135,14 +135,30 @@ def _spoken(session: Session) -> Iterator[None]:
     logging.disable(level - 1)  # some libraries bring handlers of their own
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("default" if session.verbose else "ignore")
+            warnings.simplefilter("default")
             logging.captureWarnings(True)
+            warnings.showwarning = _teller(session)
             yield
     finally:
         logging.captureWarnings(False)
         logging.disable(logging.NOTSET)
         root.removeHandler(handler)
         root.setLevel(before)
+
+
+def _teller(session: Session) -> Callable[..., None]:
+    """What to do with a warning: say it, pass it on to the log, or keep silent."""
+    log, told = warnings.showwarning, set[str]()
+
+    def tell(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if category.__name__ == "PolymodalWarning":  # by name: its module is not worth waiting for
+            if str(message) not in told:
+                session.note(str(message))
+            told.add(str(message))
+        elif session.verbose:
+            log(message, category, *place)
+
+    return tell
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 
 from polymodal.cli.paths import checked_path, free_folder
 from polymodal.cli.progress import progress
+from polymodal.cli.results import tell_refused
 from polymodal.cli.session import Session, SetKeys, verb
 from polymodal.cli.tables import learned, probed, scores
 
@@ -84,7 +85,10 @@ def _fit(
     settings = [word for assignment in session.overrides(assignments) for word in ("--set", assignment)]
     command = shlex.join(["polymodal", *words, *settings])
     with progress(session) as listener:
-        run.fit(spec, out, resume=resume, progress=listener, command=command)
+        fitted = run.fit(spec, out, resume=resume, progress=listener, command=command)
+    for found in fitted["findings"]:
+        session.note(f"{found['where']}: {found['code']}, {found['message']}")
+    tell_refused(session, fitted, f": see {out / 'errors.jsonl'}")
     session.note("comparing with plain models, and with each modality alone and dark")
     judged = judge_run(run.open_run(out))
     report = build_report(out)

@@ -10,6 +10,7 @@ __all__ = [
     "DivergedError",
     "GateError",
     "PolymodalError",
+    "PolymodalWarning",
     "ResourceError",
     "SpecError",
     "UsageProblem",
@@ -19,6 +20,10 @@ __all__ = [
 
 LISTED = 40
 """Options that a message lists at most."""
+
+
+class PolymodalWarning(RuntimeWarning):
+    """Something that whoever asked should hear of, though the work goes on; the command line says it once."""
 
 
 class PolymodalError(Exception):

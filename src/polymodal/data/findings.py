@@ -35,7 +35,7 @@ CODES = LEAKS | {
     "all-missing-column", "class-unseen-in-training", "column-decides-target", "constant-column", "few-join-matches",
     "few-rows-per-class", "group-among-inputs", "group-on-both-sides-of-validation", "infinite-values",
     "label-outside-order", "limits-among-numbers", "no-join-matches", "nuisance-among-inputs",
-    "nuisance-decides-target", "nuisance-equals-target", "number-that-means-missing",
+    "nuisance-decides-target", "nuisance-equals-target", "nuisance-unrepeated", "number-that-means-missing",
     "numbers-among-words", "one-class", "order-by-letter", "repeated-id", "same-file-on-both-sides-of-validation",
     "same-row-on-both-sides-of-validation", "unusable-values",
 }  # fmt: skip
@@ -201,6 +201,10 @@ def _kept_out(table: DataTable, roles: Roles) -> Iterator[Finding]:
             yield Finding("nuisance-equals-target", "error", where, found, remedy)
         elif copies:
             yield Finding("nuisance-decides-target", "warning", where, copies[0].sentence, remedy)
+        labels = pd.Series(parse_labels(table.column(name), table.missing), dtype=object).dropna()
+        if labels.is_unique and len(labels) > 1 and parse_numbers(labels)[1].any():
+            found = f"each of its {len(labels):,} values stands in one row: nothing can be learned or judged by it"
+            yield Finding("nuisance-unrepeated", "warning", where, found, "name what rows share: a site, a speaker")
 
 
 def _targets(table: DataTable, roles: Roles, split: Split) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
+from polymodal.core import PolymodalWarning
 from polymodal.core.seeding import derive, numpy_generator
 from polymodal.data.plain import Plain
 from polymodal.evaluation.counting import chosen_penalty, mean_rate, poisson_regression, tree_rates
@@ -95,7 +96,7 @@ def fit_baselines(question: Question, blocks: Sequence[Plain] | Design, *, seed:
     """The three floors of one task: "trivial", "linear", "boosting".
 
     A design that was fitted on the training rows can serve all tasks of a run; blocks are fitted here. A floor that
-    cannot be fitted is left out with a RuntimeWarning: it must not cost a run its report.
+    cannot be fitted is left out with a warning: it must not cost a run its report.
     """
     design = blocks if isinstance(blocks, Design) else Design(blocks, question.train, seed)
     made = {"trivial": trivial(question)}
@@ -104,7 +105,7 @@ def fit_baselines(question: Question, blocks: Sequence[Plain] | Design, *, seed:
             made[floor.__name__] = floor(question, design, seed=seed)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             found = f"the plain model {floor.__name__} cannot be fitted and is left out: {error}"
-            warnings.warn(found, RuntimeWarning, stacklevel=2)
+            warnings.warn(found, PolymodalWarning, stacklevel=2)
     return made
 
 

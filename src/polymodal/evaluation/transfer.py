@@ -138,7 +138,10 @@ def _better(ours: Mapping[str, Scores], theirs: Mapping[str, Scores]) -> dict[st
 
 
 def _cosines(bench: Bench, arm: Arm) -> dict[str, list[tuple[int, float]]]:
-    """By pair of tasks, or of what they balance apart, the mean cosine at each step that was looked at; steps where one had no label are left out."""
+    """By pair of tasks, or of what they balance apart, the mean cosine at each step that was looked at.
+
+    Steps where one had no label are left out.
+    """
     seen: dict[str, dict[int, list[float]]] = {}
     for event in bench.cosines(arm):
         known = [

@@ -94,7 +94,9 @@ def _dots(name: str, title: str, effects: Mapping[str, Effect], alone: Mapping[s
     row, left, right, top = 26.0, 112.0, WIDTH - 52.0, 16.0
     bottom = top + row * len(ends)
     across = Scale(-1.05 * reach, 1.05 * reach, left, right)
-    told = "; ".join(f"{task} {middle:+.1f} % ({low:+.1f} to {high:+.1f})" for task, (low, middle, high) in drawn.items())
+    told = "; ".join(
+        f"{task} {middle:+.1f} % ({low:+.1f} to {high:+.1f})" for task, (low, middle, high) in drawn.items()
+    )
     drawing = Svg(name, WIDTH, bottom + 26, title, _minus(f"{told}."))
     for tick in ticks(across.low, across.high, 2):
         drawing.line((across(tick), top - 8), (across(tick), bottom - 4), "grid")
@@ -142,14 +144,24 @@ def _cell(drawing: Svg, corner: tuple[float, float], known: tuple[float, int] | 
         drawing.text(*middle, "–", "count muted", "middle")
         return
     value, sure = known
-    drawing.box(corner, (CELL - 2, CELL - 2), "helps" if value > 0 else "hurts", 0.05 + 0.45 * min(1, abs(value) / most))
+    drawing.box(
+        corner, (CELL - 2, CELL - 2), "helps" if value > 0 else "hurts", 0.05 + 0.45 * min(1, abs(value) / most)
+    )
     words = f"{_percents(value)}{'*' * bool(sure)}"
     drawing.text(*middle, words, "count strong" if sure else "count", "middle")
 
 
 def _percents(value: float) -> str:
     """As short as it may be: a decimal up to 100."""
-    return _minus(f"{value:+.1f}" if abs(value) < 99.95 else f"{value:+.0f}" if abs(value) <= MOST else f">+{MOST:g}" if value > 0 else f"<-{MOST:g}")
+    return _minus(
+        f"{value:+.1f}"
+        if abs(value) < 99.95
+        else f"{value:+.0f}"
+        if abs(value) <= MOST
+        else f">+{MOST:g}"
+        if value > 0
+        else f"<-{MOST:g}"
+    )
 
 
 def _cosine(pair: str, steps: Sequence[tuple[int, float]], name: str, last: int) -> Markup:

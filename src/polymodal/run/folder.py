@@ -108,6 +108,10 @@ class Folder:
         with resources_checked(self._ledger.path):
             self._ledger.add(refusals)
 
+    def refused(self) -> list[Refusal]:
+        """What errors.jsonl holds."""
+        return self._ledger.read() if self._ledger.path.exists() else []
+
     @cached_property
     def _ledger(self) -> Ledger:
         return Ledger(self.path / "errors.jsonl")

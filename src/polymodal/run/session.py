@@ -50,7 +50,8 @@ def fit(
 ) -> dict[str, Any]:
     """Train what a spec describes into the folder `out`, judge it on the test rows, and say how it went.
 
-    Returns what `fit --json` prints. `resume` goes on with an interrupted run; it ends with the same weights as one
+    Returns what `fit --json` prints: rows, the tasks with their figures, findings about the table, and how many values
+    were "refused". `resume` goes on with an interrupted run; it ends with the same weights as one
     that was not. `command` is the command line that asked for it, which metrics.json keeps. `lesson` may leave tasks
     out; the rows are divided as for all of them. Raises the errors of core.errors: SpecError, DataError, GateError,
     DivergedError, ResourceError.
@@ -242,7 +243,8 @@ def _finish(run: Run, seconds: float, command: str | None) -> dict[str, Any]:
     folder, fitted, data = run.folder, run.fitted, run.spec.data
     table, made = predictions(fitted, fitted.split.test, data.id, lambda refusal: folder.refuse([refusal]))
     judged = judge(fitted, fitted.split.test, group_labels(fitted, data.group), made)
-    summary = _summary(folder.path, fitted.split, judged, seconds)
+    summary = _summary(folder.path, fitted.split, judged, seconds) | _lost(folder.refused())
+    summary |= folder.read_json("findings.json")
     bundle.save(folder.path / "model", fitted.model, run.spec.resolved().to_dict(), bundle.card(fitted.model, summary))
     folder.write("predictions.parquet", as_parquet(table))
     name = folder.path.resolve().name

@@ -165,7 +165,9 @@ class OutcomeColumn(Column[TargetCells]):
     def __init__(self, time: str, event: str | None, positive: str | None, pieces: int) -> None:
         self.names = [time] if event is None else [time, event]
         self.clock, self.pieces = NumberColumn(time), pieces
-        self.marks = None if event is None else LabelColumn(event, last=positive, exactly=2, otherwise=COMPETING, lone=EACH)
+        self.marks = (
+            None if event is None else LabelColumn(event, last=positive, exactly=2, otherwise=COMPETING, lone=EACH)
+        )
         self.baseline, self.centre, self.horizon = Steps(np.zeros(0), np.zeros(0), 0.0), 0.0, 1.0
         self.longest = np.inf
         self.edges: list[float] = []

@@ -12,7 +12,15 @@ import torch.nn.functional as F
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
-from polymodal.core import Combine, DataError, Refusal, Representation, UsageProblem, Values
+from polymodal.core import (
+    Combine,
+    DataError,
+    PolymodalWarning,
+    Refusal,
+    Representation,
+    UsageProblem,
+    Values,
+)
 from polymodal.data.base import Cells, Column, DataTable, Rows
 from polymodal.data.plain import Plain
 from polymodal.tasks.base import Decoded, Task, TaughtHead
@@ -127,7 +135,7 @@ class TranscriptHead(TaughtHead):
             told = (
                 f'rows have fewer tokens of "{self.of}" than their texts need, and teach nothing: take a shorter patch'
             )
-            warnings.warn(told, RuntimeWarning, stacklevel=3)
+            warnings.warn(told, PolymodalWarning, stacklevel=3)
 
 
 def tokens_needed(codes: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from polymodal.balancing.base import Balancer
-from polymodal.core import Batch, DivergedError
+from polymodal.core import Batch, DataError, DivergedError
 from polymodal.core.masking import keep
 from polymodal.core.seeding import seeded
 from polymodal.data.base import Rows
@@ -185,7 +185,8 @@ def _run(trainer: Trainer, samples: Samples, validation: Rows) -> None:
     if len(validation) and not counters.reference:
         told, counters.reference = validation_losses(trainer, samples, validation)
         trainer.report({"event": "reference", "validation": told})
-    if counters.step == 0:
+    fresh = counters.step == 0
+    if fresh:
         _close_modulation(trainer, samples)
     state.learner.train()
     for parts in load(trainer.plan, counters.step, 0 if counters.done else trainer.total, trainer.settings.workers):
@@ -198,6 +199,8 @@ def _run(trainer: Trainer, samples: Samples, validation: Rows) -> None:
         late = limit is not None and counters.seconds + reserve >= limit
         if late or counters.step % trainer.plan.per_epoch == 0:
             started = time.monotonic()
+            if fresh and counters.step == trainer.plan.per_epoch:
+                _check_taught(trainer.state.learner, samples, trainer.plan.rows, seen)
             _close_epoch(trainer, samples, validation, sums / seen)
             sums, seen = torch.zeros_like(sums), torch.zeros_like(seen)
             reserve = trainer.agreed(time.monotonic() - started)
@@ -215,6 +218,29 @@ def _run(trainer: Trainer, samples: Samples, validation: Rows) -> None:
             raise Interrupted
         if counters.done:
             return
+
+
+def _check_taught(learner: Learner, samples: Samples, rows: Rows, seen: Tensor) -> None:
+    """Raise DataError where a whole epoch taught a task nothing, though rows of it are labelled.
+
+    `seen` (names,) is how many steps each loss was known in.
+    """
+    known = {name for name, steps in zip(learner.names, seen.tolist(), strict=True) if steps}
+    for name, task in learner.model.tasks.items():
+        names = {f"{name}.{part}" for part in task.parts} or {name}
+        labelled = rows[samples.targets[name][1].present[rows]] if name in samples.targets else rows[:0]
+        if not len(labelled) or names & known:
+            continue
+        column, cells = samples.targets[name]
+        refusals = column.collate(cells, labelled[:64])[1]
+        why = f", the first because it {refusals[0].reason}" if refusals else ""
+        raise DataError(
+            "nothing-taught",
+            where=f'task "{name}", column {" and ".join(column.names)}',
+            expected="labels that can be learned from, in the training rows",
+            found=f"{len(labelled):,} rows with a label, none of which could be used{why}",
+            remedy="mend the column or the modality that it speaks of, or take the task out",
+        )
 
 
 def _close_epoch(trainer: Trainer, samples: Samples, validation: Rows, losses: Tensor) -> None:
