@@ -85,10 +85,13 @@ def test_predictions_are_files_beside_the_table(folder: Path):
     out = folder / "out.csv"
     told = run.predict(folder / "run", folder / "scenes.csv", out)
     assert told["not_predicted"] == []
-    rows = pd.read_csv(out)
+    rows, unseen = pd.read_csv(out), pd.read_csv(folder / "scenes.csv")["picture"].isna()
     assert len(rows) == 40
+    assert rows["marks.prediction"].isna().tolist() == rows["far.prediction"].isna().tolist() == unseen.tolist()
+    assert told["unanswered"] == dict.fromkeys(("marks", "far"), unseen.sum())
+    assert unseen.any()
     assert set(rows["bright.prediction"]) <= {"yes", "no"}
-    for name in rows["marks.prediction"]:
+    for name in rows["marks.prediction"].dropna():
         with Pillow.open(folder / name) as opened:
             assert (opened.mode, opened.size) == ("P", (16, 12))
             assert set(np.unique(np.asarray(opened))) <= {0, 1}

@@ -64,6 +64,8 @@ def predict(
     summary = predict_run(run, data, out, folder, overwrite=overwrite)
     _tell_lost(session, summary, f": see {out}.errors.jsonl")
     _tell_place(session, summary, data if folder is None else None)
+    for name, rows in summary["unanswered"].items():
+        session.note(f"{name}: {rows} rows have nothing of what it speaks of, and their cells are empty")
     for name in summary["not_predicted"]:
         session.note(f"{name} looks things up and predicts nothing of a row: see polymodal retrieve --help")
     session.result(summary, f"predictions  {out}")

@@ -20,21 +20,26 @@ def is_drawn(task: Task, decoded: Decoded) -> bool:
     return task.answers in ("pixels", "depths") or decoded.prediction.ndim == 4
 
 
-def drawn(name: str, pictures: np.ndarray, folder: Path) -> dict[str, Any]:
+def drawn(name: str, pictures: np.ndarray, folder: Path, wanted: np.ndarray | None = None) -> dict[str, Any]:
     """Write each picture as `folder`/NAME-ROW with its ending; gives the column that names them.
+
+    Of rows that are not `wanted` (n,) there is no picture, and the cell is empty.
 
     Pictures (n, height, width, channels) become PNG files, class numbers (n, height, width) uint8 PNG files with a
     palette, whose stored numbers are the classes, and distances (n, height, width) .npy files of float32.
     """
     folder.mkdir(exist_ok=True)
     ending = "png" if pictures.dtype == np.uint8 else "npy"
-    places = [folder / f"{name}-{row}.{ending}" for row in range(len(pictures))]
+    there = np.ones(len(pictures), dtype=bool) if wanted is None else wanted
+    places = [folder / f"{name}-{row}.{ending}" if there[row] else None for row in range(len(pictures))]
     for place, picture in zip(places, pictures, strict=True):
+        if place is None:
+            continue
         if ending == "npy":
             np.save(place, picture.astype(np.float32), allow_pickle=False)
         else:
             _image(picture).save(place)
-    return {f"{name}.prediction": [f"{folder.name}/{place.name}" for place in places]}
+    return {f"{name}.prediction": [place and f"{folder.name}/{place.name}" for place in places]}
 
 
 def _image(picture: np.ndarray) -> Image.Image:

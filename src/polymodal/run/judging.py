@@ -123,10 +123,11 @@ def decoded_columns(name: str, decoded: Decoded, left_out: np.ndarray | None = N
     """
     if decoded.prediction.ndim > 2:
         return {}
-    if decoded.prediction.dtype.names is not None:
+    if decoded.prediction.dtype.names is None:
+        columns: dict[str, Any] = {f"{name}.prediction": written(decoded.prediction, decoded.classes)}
+    else:
         told = {part: decoded.prediction[part] for part in decoded.prediction.dtype.names}
-        return {f"{name}.{part}.prediction": written(each, ()) for part, each in told.items()}
-    columns: dict[str, Any] = {f"{name}.prediction": written(decoded.prediction, decoded.classes)}
+        columns = {f"{name}.{part}.prediction": written(each, ()) for part, each in told.items()}
     if decoded.probabilities is not None:
         for place, label in enumerate(decoded.classes):
             columns[f"{name}.probability.{label}"] = decoded.probabilities[:, place]

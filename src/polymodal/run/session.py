@@ -98,7 +98,8 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
     A modality of which the table has no column is absent in every row, and named under "absent". Names of files are
     relative to `files`, or to the table's folder where they are found there, or to that of the spec: "files" says to
     which. Values that could not be used go to a file of the same name with .errors.jsonl at its end, and are counted
-    under "refused". Pictures that are drawn go to a folder of the same name with .pictures at its end. Tasks that look
+    under "refused"; "unanswered" counts, by task, rows that have nothing of what it speaks of, whose cells are empty.
+    Pictures that are drawn go to a folder of the same name with .pictures at its end. Tasks that look
     things up, and so predict nothing of a row, stand under "not_predicted". A file that is there already is replaced
     only with `overwrite`.
     """
@@ -114,14 +115,13 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
         columns["id"] = table.column(spec.data.id)
     found = {name: task.decode(made[name]) for name, task in loaded.model.tasks.items()}
     lacking = {name: unanswered(task, samples) for name, task in loaded.model.tasks.items()}
-    refused += _undescribed(loaded.model, lacking)
     pictured = {name for name, decoded in found.items() if is_drawn(loaded.model.tasks[name], decoded)}
     silent = [name for name, decoded in found.items() if decoded.prediction.ndim == 3 and name not in pictured]
     with resources_checked(out):
         for name, decoded in found.items():
             beside = out.with_name(f"{out.name}.pictures")
             if name in pictured:
-                columns |= drawn(name, decoded.prediction, beside)
+                columns |= drawn(name, decoded.prediction, beside, ~lacking[name])
             else:
                 columns |= decoded_columns(name, decoded, lacking[name])
         write(pd.DataFrame(columns))
@@ -132,17 +132,8 @@ def predict(run: Path, data: Path, out: Path, files: Path | None = None, *, over
     seconds = round(time.monotonic() - began, 3)
     summary = {"run": str(run), "seconds": seconds, "rows": len(table), "file": str(out)}
     summary |= _lost(refused) | {"absent": absent, "not_predicted": silent}
+    summary["unanswered"] = {name: int(rows.sum()) for name, rows in lacking.items() if rows.any()}
     return summary | _opened_in(table, loaded.model)
-
-
-def _undescribed(model: Ensemble, lacking: Mapping[str, np.ndarray]) -> list[Refusal]:
-    """A refusal for each row that a task cannot answer for want of what it needs."""
-    found = []
-    for name, rows in lacking.items():
-        needed = ", ".join(model.tasks[name].needs)
-        reason = f'"{name}" is not answered: the row has nothing of {needed}, which says what is asked'
-        found += [Refusal(int(row), name, reason) for row in np.flatnonzero(rows)]
-    return found
 
 
 def _opened_in(table: DataTable, model: Ensemble) -> dict[str, Any]:

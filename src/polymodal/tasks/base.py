@@ -178,8 +178,11 @@ class Task(ABC):
 
     @property
     def needs(self) -> Sequence[str]:
-        """Modalities of which a row must have at least one to be answered; none where any row is."""
-        return ()
+        """Modalities of which a row must have at least one to be answered; none where any row is.
+
+        Unless a task says otherwise, the one whose tokens or pixels it is told of.
+        """
+        return list(self.speaks_of.get("of", ()))
 
     @abstractmethod
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
