@@ -151,6 +151,13 @@ class Ensemble(nn.Module):
         return {name: self.tasks[name].joined([each[name] for each in made]) for name in made[0]}
 
 
+HIDING = (
+    ("hide those only that give the answer away", "hides"),
+    ("name those only that tell what a question is about, and keep that of the thing that is asked", "described"),
+)
+"""What to do where a task may see nothing, and by which option: unless it has descriptions, and with them."""
+
+
 def strangers(tasks: Mapping[str, Task], modalities: Sequence[str]) -> Iterator[tuple[tuple[str, str], UsageProblem]]:
     """For each option of a task that speaks of a modality which is not there: (task, option), and the problem.
 
@@ -163,9 +170,9 @@ def strangers(tasks: Mapping[str, Task], modalities: Sequence[str]) -> Iterator[
                 expected, remedy = f"names among {', '.join(modalities)}", did_you_mean(str(other), modalities)
                 yield (name, option), _misnamed("unknown-modality", f"{name}.{option}", expected, f'"{other}"', remedy)
         if modalities and set(modalities) <= set(task.hides):
-            expected, remedy = "a modality that the task may see", "hide those only that give the answer away"
-            found = "every modality is hidden"
-            yield (name, "hides"), _misnamed("nothing-to-see", f"{name}.hides", expected, found, remedy)
+            expected, remedy, option = "a modality that the task may see", *HIDING["described" in task.speaks_of]
+            found = "every modality is hidden" if option == "hides" else "every modality describes, and none is asked"
+            yield (name, option), _misnamed("nothing-to-see", f"{name}.{option}", expected, found, remedy)
 
 
 def _misnamed(code: str, where: str, expected: str, found: str, remedy: str) -> UsageProblem:

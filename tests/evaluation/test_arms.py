@@ -2,12 +2,14 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from polymodal import run
 from polymodal.core import DataError, SpecError, UsageProblem
 from polymodal.evaluation.arms import Arm, Bench
 from polymodal.evaluation.transfer import Poison, transfer
+from polymodal.spec import Spec
 from tests.run.small import spec, write
 
 FAST = ("train.epochs=2", "train.members=1", "train.batch_size=16")
@@ -51,12 +53,16 @@ def test_what_is_finished_is_not_trained_again(bench):
     assert told == []
 
 
-def test_what_another_spec_trained_is_not_compared(bench):
+def test_what_another_spec_trained_is_not_compared(bench, tmp_path):
     bench.scores(Arm(("sick",)))
     changed = Bench(bench.spec.override("train.lr=0.02"), bench.out, [0, 1])
     with pytest.raises(UsageProblem, match="run-changed") as caught:
         changed.scores(Arm(("sick",)))
     assert "lr" in caught.value.found
+    frame = pd.read_csv(bench.spec.folder / "cohort.csv")
+    frame.assign(age=frame["age"] + 1).to_csv(tmp_path / "cohort.csv", index=False)
+    with pytest.raises(UsageProblem, match="another table"):
+        Bench(Spec.from_text(bench.spec.to_yaml(), tmp_path), bench.out, [0]).scores(Arm(("sick",)))
     (bench.out / "score_seed-7").mkdir()
     with pytest.raises(UsageProblem, match="unknown origin"):
         Bench(bench.spec, bench.out, [7]).scores(Arm(("score",)))

@@ -1,6 +1,7 @@
 """Each drawing holds the figures it is of, and steps aside where there are none."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,7 @@ def test_tokens_are_counted_one_by_one() -> None:
 def test_kinds_that_have_no_such_drawing_get_none(facts: Facts) -> None:
     classes, price = facts.tasks[0], facts.tasks[3]
     assert charts.confusion(price, "x") is None
+    assert charts.confusion(replace(classes, kind="boxes"), "x") is None
     assert charts.reliability(price, "x") is None
     assert charts.residuals(classes, "x") is None
     assert charts.learning_curve("recommended", [], "x") is None

@@ -7,7 +7,10 @@ from polymodal.report.rendering import rendered, written
 
 def test_words_of_the_user_are_escaped_and_nothing_is_loaded():
     even = Effect(0.0, -0.1, 0.1)
-    found = Transfer({"a": "mae"}, {"a": 1.0}, {"a": 1.0}, {"a": even}, even, {"a": {}}, {}, None, {}, {}, 10, 1, 1)
+    own = {"a": "a"}
+    found = Transfer(
+        own, {"a": "mae"}, {"a": 1.0}, {"a": 1.0}, {"a": even}, even, {"a": {}}, {}, None, {}, {}, 10, 1, 1
+    )
     given = {
         "title": "<b>",
         "found": found,
@@ -18,7 +21,7 @@ def test_words_of_the_user_are_escaped_and_nothing_is_loaded():
         "spread": [],
         "named": {"a": "<i>"},
     }
-    page = rendered("transfer.html", given | {"mood": "unsure", "verdict": "even", "shared": [], "shown": str})
+    page = rendered("transfer.html", given | {"mood": "unsure", "verdict": "even", "shown": str, "signed": str})
     assert "&lt;b&gt;" in page
     assert "&lt;i&gt;" in page
     assert "<script" not in page

@@ -135,8 +135,9 @@ def test_what_describes_is_hidden_from_the_rest_of_the_model_and_must_be_there(t
     assert Family("y", "question", ["facts"]).hides == ["facts"]
     with pytest.raises(SpecError, match="unknown-modality"):
         spec(tmp_path, described=["fact"]).build()
-    with pytest.raises(SpecError, match="nothing-to-see"):
+    with pytest.raises(SpecError, match="described") as caught:
         spec(tmp_path, described=["facts", "thing"]).build()
+    assert (caught.value.code, caught.value.found) == ("nothing-to-see", "every modality describes, and none is asked")
 
 
 def test_heads_start_near_the_prior(tmp_path: Path) -> None:

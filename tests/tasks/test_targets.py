@@ -1,5 +1,7 @@
 """Targets keep the user's spelling, know the training rows alone, and leave unlabelled what is."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,3 +81,15 @@ def test_balanced_weights_make_classes_count_alike(counts: list[int]):
     share = weights * torch.tensor(counts, dtype=torch.float64)
     torch.testing.assert_close(share, share[:1].expand_as(share))
     torch.testing.assert_close(share.sum(), torch.tensor(float(sum(counts)), dtype=torch.float64))
+
+
+def test_what_is_learned_as_a_logarithm_keeps_its_answers_within_bounds():
+    column = NumberColumn("y", "log")
+    column.fit(table(["1", "10", "100"]), np.arange(3))
+    wild = torch.tensor([-1e6, 0.0, 1e6], dtype=torch.float64)
+    assert column.unscaled(wild).tolist() == pytest.approx([0.01, 10.0, 1e4])
+    again = NumberColumn("y", "log")
+    again.restore(json.loads(json.dumps(column.state())))
+    assert again.unscaled(wild).tolist() == column.unscaled(wild).tolist()
+    plain = fitted(NumberColumn("y"), ["1", "10", "100"])
+    assert plain.unscaled(wild)[2] > 1e7

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,13 @@ import pytest
 import torch
 
 from polymodal.balancing import Balancer, GradNorm, NashMTL, PCGrad
-from polymodal.core import DivergedError
+from polymodal.core import Batch, DataError, DivergedError, PolymodalWarning, Representation, Values
+from polymodal.model import Model
+from polymodal.objectives.base import Objective
 from polymodal.training import Interrupted, Settings, train
 from polymodal.training.checkpoints import tensors_as_bytes
 from polymodal.training.gradients import gramian, own_losses, task_losses
+from polymodal.training.learner import Learner
 from polymodal.training.loop import Trainer, validation_losses
 from polymodal.training.predicting import outputs
 from tests.training.conftest import Small, make_small, small_frame
@@ -194,3 +197,35 @@ def test_the_time_limit_ends_training_and_brings_the_rate_down() -> None:
     assert trainer.state.counters.done
     assert trainer.state.counters.step < trainer.total
     assert trainer.state.optimiser.param_groups[0]["lr"] < 0.01 * small.settings.lr
+
+
+class Idle(Objective):
+    """An objective that never finds anything to learn from."""
+
+    weight = 1.0
+
+    def chosen(self, modalities: Mapping[str, Any], tasks: Mapping[str, Any]) -> list[str]:
+        return []
+
+    def build(self, model: Model) -> None:
+        """Nothing to learn."""
+
+    @property
+    def parts(self) -> Sequence[str]:
+        return ["nothing"]
+
+    def losses(self, model: Model, batch: Batch, representation: Representation) -> dict[str, torch.Tensor]:
+        return {}
+
+
+def test_what_a_whole_epoch_taught_nothing_is_told(quick: Settings) -> None:
+    small = make_small(quick)
+    learner = Learner(small.model, {"idle": Idle()})
+    with pytest.warns(PolymodalWarning, match=r"objective idle\.nothing could learn from no step"):
+        train(learner, small.samples, small.rows, quick, small.balancer)
+    small = make_small(quick)
+    column, cells = small.samples.targets["sick"]
+    column.collate = lambda *_: (Values({"target": torch.zeros(0)}, torch.full((quick.batch_size,), -1)), [])
+    with pytest.raises(DataError, match="nothing-taught") as caught:
+        run(small)
+    assert f"{int(cells.present[small.rows['train']].sum())} rows with a label" in caught.value.found

@@ -154,3 +154,11 @@ def test_what_cannot_be_cut_is_said_before_the_first_step() -> None:
     with pytest.raises(UsageProblem, match="adversarial"):
         train(contest, small.samples, small.rows, replace(STILL, processes=2), Equal())
     assert Adversarial.contests
+
+
+def test_where_nothing_weighs_nothing_is_trained() -> None:
+    small = make_small(STILL)
+    for task in small.model.tasks.values():
+        task.weight = 0.0
+    with pytest.raises(UsageProblem, match="nothing-weighs"):
+        train(small.model, small.samples, small.rows, STILL, Equal())

@@ -24,7 +24,7 @@ SCARCE = frozenset(
 # How torch says that memory is at an end: it has no type of its own for that on the CPU.
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "unable to allocate", "shared memory")
 KILLED_WORKER = "is killed by signal"
-AGAIN = "start it again; fit goes on where it was with --resume"
+AGAIN = "start it again; fit and pretrain go on where they were with --resume, transfer and recipe in the same --out"
 
 
 class Terminated(BaseException):

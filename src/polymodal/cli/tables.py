@@ -19,7 +19,8 @@ def scores(summary: Mapping[str, Any]) -> str:
         if not task.get("n", 1):
             rows.append(("  not judged", "", "no row has a label that the model knows"))
         elif task["headline"] not in task["metrics"]:
-            rows.append((f"  {task['headline']}", "–", "undefined: all of these rows are alike"))
+            few = f"none of {len(task['too_few_rows'])} members has rows enough" if "too_few_rows" in task else ""
+            rows.append((f"  {task['headline']}", "–", f"undefined: {few or 'all of these rows are alike'}"))
         floors = task.get("baselines", {})
         rows += [
             (f"  {task['headline']}, {floor}", _number(told["metrics"].get(task["headline"])), "")

@@ -15,7 +15,7 @@ from polymodal.evaluation.effects import Scores
 from polymodal.evaluation.runs import answered
 from polymodal.run.fitting import teaching
 from polymodal.run.judging import group_labels
-from polymodal.run.tables import divide, open_source
+from polymodal.run.tables import divide, fingerprint, open_source
 from polymodal.spec import Spec
 from polymodal.tasks.intervals import bootstrap
 
@@ -24,7 +24,7 @@ __all__ = ["Arm", "Bench"]
 RATES = (1.0, 0.3, 3.0, 0.1, 10.0)
 """Learning rates that are tried, as shares of the one in the spec."""
 BOOK = "arms.json"
-"""The specs by which arms were trained, by the names of their folders."""
+"""By the names of their folders, the specs by which arms were trained, and what tells their tables apart."""
 LOOKS = 40
 """How often in a training the gradients of tasks are compared."""
 
@@ -65,6 +65,7 @@ class Bench:
         self._rows = {
             name: np.intersect1d(train, teaching(source.table, source.spec.only([name]).build())) for name in self.names
         }
+        self._table = fingerprint(source.table)
         self._weight = np.ones(len(source.table)) if weight is None else weight
         self.settings = parts.settings.resolved(self._count(self.names), parts.ensembles, parts.contrasts)
 
@@ -116,16 +117,18 @@ class Bench:
         return place
 
     def _hold(self, place: Path, asked: Spec) -> None:
-        """Write down by which spec an arm is trained; one that was trained by another is not compared with it."""
+        """Write down by which spec and table an arm is trained; one of others is not compared with it."""
         book = self.out / BOOK
         known = json.loads(book.read_text("utf-8")) if book.exists() else {}
-        before = known.get(place.name)
+        before, now = known.get(place.name), {"spec": asked.to_yaml(), "table": self._table}
         if before is None and not place.exists():
             self.out.mkdir(parents=True, exist_ok=True)
-            book.write_text(json.dumps(known | {place.name: asked.to_yaml()}, indent=1), encoding="utf-8")
-        elif before != asked.to_yaml():
-            then = None if before is None else Spec.from_text(before, asked.folder)
-            raise _changed(place, ["a run of unknown origin"] if then is None else asked.changes(then))
+            book.write_text(json.dumps(known | {place.name: now}, indent=1), encoding="utf-8")
+        elif before is None:
+            raise _changed(place, ["a run of unknown origin"])
+        elif before != now:
+            other = ["another table"] if before["table"] != self._table else []
+            raise _changed(place, other + asked.changes(Spec.from_text(before["spec"], asked.folder)))
 
     def _place(self, arm: Arm, seed: int, rate: float) -> Path:
         whole = "together" if "together" not in self.names else "together-all"
@@ -199,7 +202,7 @@ def _changed(place: Path, changes: Sequence[str]) -> UsageProblem:
     return UsageProblem(
         "run-changed",
         where=str(place),
-        expected="the spec and --set that its runs were trained by",
+        expected="the table, spec and --set that its runs were trained by",
         found="; ".join(changes[:5]) or "another spec",
         remedy="give them again as they were, or compare in another folder (--out)",
     )

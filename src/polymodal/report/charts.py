@@ -14,6 +14,8 @@ __all__ = ["compared", "confusion", "learning_curve", "modalities", "reliability
 
 WIDTH = 340
 MOST_CLASSES = 16
+DECIDED = ("classes", "ordered", "labels", "tokens")
+"""Kinds of answers of which one class may be taken for another."""
 MOST_POINTS = 600
 LABEL_FATES = ("found", "missed", "claimed", "left out")
 BINS = 10
@@ -76,7 +78,7 @@ def confusion(task: TaskFacts, name: str) -> Markup | None:
     Of several labels at once: how often each is found, missed, claimed without reason and rightly left out.
     """
     classes = task.classes
-    if task.kind == "numbers" or not 2 <= len(classes) <= MOST_CLASSES or len(task.truth) == 0:
+    if task.kind not in DECIDED or not 2 <= len(classes) <= MOST_CLASSES or len(task.truth) == 0:
         return None
     if task.kind == "labels":
         truth, said = task.holds(task.truth), task.holds(task.prediction)

@@ -68,7 +68,8 @@ class BoxColumn(Column[BoxCells]):
         for row, (boxes, reason) in enumerate(found):
             strange = sorted({str(box[4]) for box in boxes or [] if box[4] not in places})
             if strange:
-                reason = f'holds a box of class "{strange[0]}", which no training row has; it is not among names either'
+                why = "which no training row has" if self.told is None else "which is not among names"
+                reason = f'holds a box of class "{strange[0]}", {why}'
             if reason:
                 refusals.append(Refusal(row, self.target, reason))
             present[row] = boxes is not None and not reason

@@ -148,8 +148,17 @@ class TokenColumn(Column[TokenCells], Generic[ContentT]):
 
     def fit(self, table: DataTable, rows: Rows) -> None:
         """Learn from the lists of these rows. Raises DataError where there is nothing to learn."""
-        lists = [each for each in self._lists(table.take(rows))[0] if each is not None]
-        self.content.learn(lists, f'{table.source}, column "{self.target}"', self.separator)
+        made, refusals = self._lists(table.take(rows))
+        lists, where = [each for each in made if each is not None], f'{table.source}, column "{self.target}"'
+        if refusals and not lists:
+            raise DataError(
+                f"no-token-{self.content.things}",
+                where=where,
+                expected=f"lists of {self.content.things}, one for each token",
+                found=f"none in {len(made):,} training rows: the first {refusals[0].reason}",
+                remedy="check the column; an answer for the whole row is a task of type multiclass or regression",
+            )
+        self.content.learn(lists, where, self.separator)
 
     def read(self, table: DataTable) -> TokenCells:
         """The numbers of each row; what cannot be used is refused, and its token, or its row, has no answer."""

@@ -17,6 +17,7 @@ from polymodal.tasks.base import Aspect, Decoded, Task, TaughtHead
 from polymodal.tasks.boxes import BoxColumn, matched
 from polymodal.tasks.metrics import box_scores
 from polymodal.tasks.pixels import finest
+from polymodal.tasks.targets import Names
 
 __all__ = ["CentreHead", "Detection"]
 
@@ -56,7 +57,7 @@ class Detection(Task):
         self,
         target: str,
         of: str,
-        names: Sequence[str] | None = None,
+        names: Names | None = None,
         most: Annotated[int, Field(ge=1, le=1000)] = 100,
         weight: NonNegativeFloat = 1.0,
     ) -> None:

@@ -12,7 +12,7 @@ from polymodal.core import Combine
 from polymodal.core.shapes import Outputs
 from polymodal.tasks import metrics as measures
 from polymodal.tasks.base import Decoded, Head, Task
-from polymodal.tasks.targets import LabelColumn
+from polymodal.tasks.targets import LabelColumn, Names
 
 __all__ = ["Ordinal"]
 
@@ -29,7 +29,7 @@ class Ordinal(Task):
     answers = "ordered"
     headline = "qwk"
 
-    def __init__(self, target: str, order: Sequence[str] | None = None, weight: NonNegativeFloat = 1.0) -> None:
+    def __init__(self, target: str, order: Names | None = None, weight: NonNegativeFloat = 1.0) -> None:
         self.target, self.order, self.weight = target, order, weight
         self.reader = LabelColumn(target, order=order)
 

@@ -26,7 +26,8 @@ class Regression(Task):
     `loss` is "squared", "absolute", or "huber" (Huber 1964, squared within one standard deviation, absolute beyond).
     `scale` says on what it is learned: the number as it is ("linear"), its square "root", or its logarithm ("log", for
     what acts by factors). Answers and metrics are in the unit of the target all the same; a number that has no root or
-    logarithm is refused.
+    logarithm is refused. Under "log" an answer lies beyond the training numbers by no larger a factor than lies between
+    the smallest and the largest of these: an exponential of what a net says of strange rows has no bounds.
     """
 
     reader: NumberColumn

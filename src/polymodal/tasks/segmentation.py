@@ -17,6 +17,7 @@ from polymodal.tasks.base import Aspect, Decoded, Task
 from polymodal.tasks.maps import MapColumn, MapKind, MapSize
 from polymodal.tasks.metrics import pixel_scores
 from polymodal.tasks.pixels import PixelHead
+from polymodal.tasks.targets import Names
 
 __all__ = ["LabelMaps", "Segmentation"]
 
@@ -49,7 +50,7 @@ class Segmentation(Task):
         self,
         target: str,
         of: str,
-        names: Sequence[str] | None = None,
+        names: Names | None = None,
         ignore: Sequence[int] = (255,),
         size: MapSize = "auto",
         dice: NonNegativeFloat = 1.0,

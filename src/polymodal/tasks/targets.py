@@ -1,12 +1,14 @@
 """Target columns: labels, several labels at once, and numbers. A row without a target is unlabelled, never invented."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import AfterValidator
 from torch import Tensor
 
 from polymodal.core import DataError, Refusal, Values, did_you_mean
@@ -16,6 +18,7 @@ from polymodal.data.plain import Plain
 
 __all__ = [
     "LabelColumn",
+    "Names",
     "NumberColumn",
     "NumberScale",
     "TargetCells",
@@ -59,6 +62,17 @@ def collate_targets(cells: TargetCells, rows: Rows) -> Values:
     present = torch.from_numpy(cells.present[rows])
     target = torch.from_numpy(cells.values[rows])
     return Values({"target": target}, torch.where(present, torch.arange(len(rows)), -1))
+
+
+def _distinct(names: Sequence[str]) -> Sequence[str]:
+    again = [name for name, many in Counter(map(str, names)).items() if many > 1]
+    if again:
+        raise ValueError(f'each name once; "{again[0]}" stands there again')
+    return names
+
+
+Names = Annotated[Sequence[str], AfterValidator(_distinct)]
+"""Names of classes, each once."""
 
 
 class LabelColumn(Column[TargetCells]):
@@ -150,10 +164,11 @@ class NumberColumn(Column[TargetCells]):
     def __init__(self, target: str, scale: NumberScale = "linear") -> None:
         self.names, self.target, self.scale = [target], target, scale
         self.mean, self.spread = 0.0, 1.0
+        self.ends = (-np.inf, np.inf)
         self.kind: Kind | None = None
 
     def fit(self, table: DataTable, rows: Rows) -> None:
-        """Learn how numbers are written here, their mean and their standard deviation."""
+        """Learn how numbers are written here, their mean, their standard deviation, and how far answers may go."""
         part = table.column(self.target).iloc[rows]
         self.kind = infer_kind(part, table.missing)
         numbers, _ = parse_numbers(part, self.kind, table.missing)
@@ -161,7 +176,10 @@ class NumberColumn(Column[TargetCells]):
         first = f'; the first value is "{str(held.iloc[0])[:80]}"' if len(held) else ""
         where = f'{table.source}, column "{self.target}"'
         known = numbers[self._fits(numbers)]
-        self.mean, self.spread = scale_of(SCALES[self.scale].there(torch.tensor(known)).numpy(), where, first)
+        places = SCALES[self.scale].there(torch.tensor(known)).numpy()
+        self.mean, self.spread = scale_of(places, where, first)
+        if self.scale == "log":
+            self.ends = 2 * float(places.min()) - float(places.max()), 2 * float(places.max()) - float(places.min())
 
     def read(self, table: DataTable) -> TargetCells:
         """Numbers; what is no finite number, or none on the scale, is refused and the row is unlabelled."""
@@ -184,12 +202,16 @@ class NumberColumn(Column[TargetCells]):
         return []
 
     def state(self) -> dict[str, Any]:
-        """Mean, spread and the way numbers are written."""
-        return {"mean": self.mean, "spread": self.spread, "kind": None if self.kind is None else self.kind.state()}
+        """Mean, spread, the ends of answers and the way numbers are written."""
+        kind = None if self.kind is None else self.kind.state()
+        ends = None if np.isinf(self.ends[0]) else list(self.ends)
+        return {"mean": self.mean, "spread": self.spread, "ends": ends, "kind": kind}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take mean, spread and way of writing over."""
+        """Take them over."""
         self.mean, self.spread = float(state["mean"]), float(state["spread"])
+        low, high = state.get("ends") or (-np.inf, np.inf)
+        self.ends = float(low), float(high)
         self.kind = None if state["kind"] is None else Kind.restore(state["kind"])
 
     def scaled(self, numbers: Tensor) -> Tensor:
@@ -197,8 +219,8 @@ class NumberColumn(Column[TargetCells]):
         return (SCALES[self.scale].there(numbers) - self.mean) / self.spread
 
     def unscaled(self, places: Tensor) -> Tensor:
-        """(n,) the way back."""
-        return SCALES[self.scale].back(places * self.spread + self.mean)
+        """(n,) the way back; on the logarithm's, beyond the training numbers at most as far as these reach."""
+        return SCALES[self.scale].back((places * self.spread + self.mean).clamp(*self.ends))
 
     def _fits(self, numbers: np.ndarray) -> np.ndarray:
         """(n,) whether each is finite on the scale."""

@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from polymodal.balancing.base import Balancer
-from polymodal.core import Batch, DataError, DivergedError
+from polymodal.core import Batch, DataError, DivergedError, PolymodalWarning
 from polymodal.core.masking import keep
 from polymodal.core.seeding import seeded
 from polymodal.data.base import Rows
@@ -223,9 +224,15 @@ def _run(trainer: Trainer, samples: Samples, validation: Rows) -> None:
 def _check_taught(learner: Learner, samples: Samples, rows: Rows, seen: Tensor) -> None:
     """Raise DataError where a whole epoch taught a task nothing, though rows of it are labelled.
 
-    `seen` (names,) is how many steps each loss was known in.
+    `seen` (names,) is how many steps each loss was known in. Of an objective that had nothing to do it is warned.
     """
     known = {name for name, steps in zip(learner.names, seen.tolist(), strict=True) if steps}
+    for name in learner.names[len(learner.model.balanced) :]:
+        if name not in known:
+            told = (
+                f"the objective {name} could learn from no step of the first epoch: batches too small, or nothing there"
+            )
+            warnings.warn(told, PolymodalWarning, stacklevel=2)
     for name, task in learner.model.tasks.items():
         names = {f"{name}.{part}" for part in task.parts} or {name}
         labelled = rows[samples.targets[name][1].present[rows]] if name in samples.targets else rows[:0]

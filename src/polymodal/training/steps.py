@@ -166,7 +166,15 @@ class Stepper:
 
 
 def check_parts(settings: Settings, learner: Learner) -> None:
-    """Raise UsageProblem for a training that cannot be cut into parts, or not among processes."""
+    """Raise UsageProblem where nothing weighs, for a training that cannot be cut into parts, or not among processes."""
+    if learner.names and not (learner.built or any(task.weight for task in learner.model.tasks.values())):
+        raise UsageProblem(
+            "nothing-weighs",
+            where="tasks.*.weight",
+            expected="a task, or an objective, with a weight above 0",
+            found=f"0 for {', '.join(learner.model.tasks)}",
+            remedy="give one of them a weight, or leave weight out, which is 1",
+        )
     if settings.accumulate * settings.processes > 1 and settings.modulation != "none":
         raise _uncut("accumulate and train.processes", f"train.modulation: {settings.modulation}")
     if settings.processes > 1 and learner.contests:
