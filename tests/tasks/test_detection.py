@@ -15,7 +15,7 @@ from polymodal.data.augmentation import drawn_moves, warp
 from polymodal.data.base import DataTable
 from polymodal.spec import Spec
 from polymodal.tasks import Detection
-from polymodal.tasks.detection import CentreHead
+from polymodal.tasks.detection import SHARE, CentreHead
 
 NOWHERE = [float("nan")] * 5
 
@@ -64,7 +64,7 @@ def test_the_loss_is_that_of_the_paper():
     chance, spread = 0.5, 0.09 * 3
     near = np.exp(-1 / (2 * spread**2))
     focal = -((1 - chance) ** 2 * np.log(chance)) - 2 * (1 - near) ** 4 * chance**2 * np.log(1 - chance)
-    assert tested.losses(maps, boxes)[0].item() == pytest.approx(focal + 0.5 + 0.5, rel=1e-5)
+    assert tested.losses(maps, boxes)[0].item() == pytest.approx(SHARE * (focal + 0.5 + 0.5), rel=1e-5)
 
 
 def test_every_map_learns_and_boxes_that_are_not_there_teach_nothing():

@@ -31,6 +31,8 @@ LEFT = 0.25
 """The share of a box that must stay in a moved picture for the box to stay."""
 LEAST = 0.01
 """The score from which on a box is told."""
+SHARE = 0.2
+"""What the loss is multiplied by: it adds up over places where those of pixels are means, and would drown them."""
 
 
 class Detection(Task):
@@ -171,7 +173,7 @@ class CentreHead(TaughtHead):
         return self.losses(maps, target.data["target"][target.index[rows]])
 
     def losses(self, maps: Tensor, boxes: Tensor) -> Tensor:
-        """(n,) from maps (n, classes + 4, height, width) and boxes (n, boxes, 5), NaN behind the last."""
+        """(n,) per box, from maps (n, classes + 4, height, width) and boxes (n, boxes, 5), NaN behind the last."""
         known = boxes[..., 4].isfinite()
         held = torch.where(known.unsqueeze(-1), boxes, boxes.new_tensor([0.0, 0.0, 1.0, 1.0, 0.0])).to(maps)
         count, size = known.sum(dim=1).clamp(min=1), maps.shape[2:]
@@ -188,7 +190,7 @@ class CentreHead(TaughtHead):
         place = (cell[..., 1] * size[1] + cell[..., 0]).long().unsqueeze(1).expand(-1, 4, -1)
         told = maps[:, self.classes :].flatten(2).gather(2, place).transpose(1, 2)
         wanted = torch.cat([middle - cell, sides.log()], dim=-1)
-        return (focal + keep((told - wanted).abs().sum(dim=-1), known).sum(dim=1)) / count
+        return SHARE * (focal + keep((told - wanted).abs().sum(dim=-1), known).sum(dim=1)) / count
 
     def _heat(self, cell: Tensor, sides: Tensor, kinds: Tensor, known: Tensor, size: tuple[int, int]) -> Tensor:
         """(n, classes, height, width) 1 at the centres, less around them, and 0 far away."""
