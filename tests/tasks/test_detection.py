@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from polymodal import run
+from polymodal.core import SpecError
 from polymodal.core.seeding import torch_generator
 from polymodal.data.augmentation import drawn_moves, warp
 from polymodal.data.base import DataTable
@@ -153,3 +154,19 @@ def test_squares_and_bars_are_found(tmp_path):
     made = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
     said = json.loads(made["things.prediction"].iloc[0])
     assert all(len(box) == 6 and box[4] in ("square", "bar") for box in said)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"type": "detection", "target": "boxes", "of": "view", "names": ["car", "car"]},
+        {"type": "segmentation", "target": "marks", "of": "view", "names": ["car", "car"]},
+        {"type": "ordinal", "target": "grade", "order": ["car", "car"]},
+    ],
+    ids=lambda task: task["type"],
+)
+def test_a_class_is_named_once(task: dict) -> None:
+    views = {"view": {"type": "image", "column": "picture", "tokens": "pyramid"}}
+    with pytest.raises(SpecError, match="each name once") as caught:
+        Spec.from_dict({"data": {"table": "t.csv"}, "modalities": views, "tasks": {"asked": task}}).build()
+    assert '"car" stands there again' in caught.value.expected
