@@ -92,7 +92,7 @@ def _touched(tasks: Mapping[str, str], helps: Helps, other: str, sign: int) -> l
 
 def _shown(found: Effect) -> str:
     if found.low is None or found.high is None:
-        return f"{found.difference:+.3g} (too few rows for an interval)"
+        return f"{found.difference:+.3g} (too few rows, or groups, for an interval)"
     return f"{found.difference:+.3g} ({found.low:+.3g} to {found.high:+.3g})"
 
 
