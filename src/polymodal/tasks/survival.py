@@ -76,8 +76,12 @@ class Survival(Task):
     @property
     def times(self) -> np.ndarray:
         """From 0 to the horizon."""
-        horizon = self.horizon or self.reader.horizon
-        return curve_times(horizon, [time for time in self.at if time <= horizon])
+        return curve_times(self._end, [time for time in self.at if time <= self._end])
+
+    @property
+    def _end(self) -> float:
+        """The horizon: the one that was asked for, or the usual one."""
+        return self.horizon or self.reader.horizon
 
     def head(self, views: int, width: int, combine: Combine) -> nn.Module:
         """The logarithm of a relative hazard; or a logit for each piece, starting from the training rows' hazard."""
@@ -113,7 +117,7 @@ class Survival(Task):
         The risk is the logarithm of the hazard relative to the mean training row; or the share of the time up to the
         last edge of the pieces that is expected to be lost.
         """
-        made, times = outputs.double().cpu().numpy(), curve_times(self.times[-1], self.at)
+        made, times = outputs.double().cpu().numpy(), curve_times(self._end, self.at)
         if self.loss == "cox":
             risk = made[:, 0] - self.reader.centre
             return Decoded(risk, curves=self._curves(times, proportional_curves(self.reader.baseline, risk, times)))
@@ -127,9 +131,8 @@ class Survival(Task):
 
     def _curves(self, times: np.ndarray, chances: np.ndarray) -> Curves:
         """Curves that say nothing of times that nobody was watched for, unless they are judged there."""
-        horizon = float(self.times[-1])
-        unknown = times > max(self.reader.longest, horizon)
-        return Curves(times, np.where(unknown, np.nan, chances), self.at, horizon)
+        unknown = times > max(self.reader.longest, self._end)
+        return Curves(times, np.where(unknown, np.nan, chances), self.at, self._end)
 
     def truth(self, target: Tensor) -> np.ndarray:
         """(n,) of the type `OUTCOME`: time, and whether it happened."""
